@@ -1,0 +1,41 @@
+/* codegen/codegen.h: the door of libtandem-codegen.so, the half that needs LLVM.  No LLVM header is needed here.
+ *
+ * The library is loaded at the first compile (frontend/load.c), exports only tdm_codegen_entry, and reaches the runtime
+ * through the functions in cg_host. */
+#ifndef TANDEM_CODEGEN_H
+#define TANDEM_CODEGEN_H
+
+#include "ir/ir.h"
+#include "runtime/program.h"
+
+#define CG_ABI 1
+
+typedef struct cg_options {
+    int lanes;       /* f32 lanes: 16, 8, 4, 1; 0: widest of the target */
+    const char *isa; /* "x86-64", "x86-64-v3", "x86-64-v4"; NULL: this CPU with all its features */
+    int threads;     /* threads that compile; also how many the program's chunks should suit */
+    bool debug_info; /* names and node numbers for gdb and perf */
+} cg_options;
+
+typedef struct cg_host {
+    void *(*alloc)(size_t bytes); /* rt_alloc */
+    void (*free)(void *p, size_t bytes);
+    /* Runs jobs fn(user, 0) .. fn(user, n - 1) on up to `threads` threads. */
+    void (*jobs)(void (*fn)(void *user, int i), void *user, int n, int threads);
+} cg_host;
+
+typedef enum { CG_DUMP_LLVM, CG_DUMP_ASM } cg_dump_kind;
+
+typedef struct cg_api {
+    /* Compiles a verified, fused and planned graph (static shapes).  Fills entry, kernels, constants, code and the
+     * stages "emit", "codegen", "link" of *out; the caller set out->graph. */
+    ir_status (*compile)(const cg_options *o, rt_program *out, ir_error *e);
+    ir_status (*dump)(const ir_graph *g, const cg_options *o, cg_dump_kind kind, char **text, ir_error *e); /* free() */
+    /* Host: "znver5", lanes of the widest f32 vectors, LLVM version. */
+    void (*host)(char *cpu, size_t cpu_size, int *lanes, char *llvm_version, size_t version_size);
+} cg_api;
+
+/* NULL when abi differs. */
+const cg_api *tdm_codegen_entry(int abi, const cg_host *host);
+
+#endif

@@ -1,0 +1,71 @@
+/* ir/kernel.h: what fuse and plan write down beside a graph, and codegen reads.  No node is rewritten.
+ *
+ * A kernel computes a set of nodes and stores some of them.  Everything is expressed over one *iteration space*.
+ * A node of the kernel is evaluated at an index map (ir/map.h): pointwise nodes evaluate their operands at the same map,
+ * view nodes (reshape transpose broadcast slice) evaluate their operand at the composed map, and a node that is not in
+ * the kernel is loaded from its buffer at the map.  So views cost nothing and a value may be computed at several maps.
+ *
+ *   kind      iteration space                         what it holds
+ *   LOOP      dims of the root                        pointwise and view nodes; outs have the root's element order.
+ *                                                     A root of op `pad` is stored: zero fill, then its operand's space is
+ *                                                     written with strides (the iteration space is the operand's)
+ *   ROW       outer dims x one inner run of L         reduces over the inner run (rule 4: 64 partials), products by the
+ *                                                     tree (m*n < 64), nodes of the full shape and of the row shape
+ *   OUTER     A x R x C, reduced over R               sums (rule 4: blocks of 512 rows), max, min over an outer run; producers
+ *                                                     on A x R x C, consumers on A x C
+ *   CONTRACT  batch x m x n (k inside)                one dot_general (m*n >= 64) and pointwise consumers of its result
+ *   INDEX     dims of the root                        one gather, scatter_add or argmax, alone
+ *
+ * Two reduces of one ROW or OUTER kernel share the same operand shape and axes.  Reduces with several runs are split
+ * into one-run reduces before fuse (passes/simplify: exact by rule 4). */
+#ifndef TANDEM_IR_KERNEL_H
+#define TANDEM_IR_KERNEL_H
+
+typedef enum { IR_K_LOOP, IR_K_ROW, IR_K_OUTER, IR_K_CONTRACT, IR_K_INDEX, IR_K_COUNT } ir_kernel_kind;
+
+typedef struct ir_kernel {
+    ir_kernel_kind kind;
+    const char *name;    /* stable, says what it holds: "k3_dot+bias+gelu" */
+    const ir_ref *nodes; /* what it computes, ascending; nodes may be listed in several kernels (rematerialised) */
+    int node_count;
+    const ir_ref *outs;  /* what it stores, ascending; a subset of nodes */
+    int out_count;
+    ir_ref root;         /* the node that defines the iteration space: LOOP the (first) out; ROW, OUTER a reduce
+                            (or tree product); CONTRACT the dot_general; INDEX the node */
+} ir_kernel;
+
+typedef struct ir_kernel_list {
+    ir_kernel *items; /* in order of execution */
+    int count;
+} ir_kernel_list;
+
+/* Where a value lives when a program runs. */
+typedef enum {
+    IR_B_NONE,     /* only inside kernels                                             */
+    IR_B_ARGUMENT, /* an input or variable: argument number `index` (g->inputs order) */
+    IR_B_OUTPUT,   /* output number `index`: memory that the caller gives             */
+    IR_B_CONSTANT, /* a constant node, kept in the program                            */
+    IR_B_ARENA,    /* at byte `offset` of the arena                                   */
+    IR_B_VARIABLE  /* the value of assign number `index`, written straight into the variable's own storage:
+                      plan proves that every other read of the variable happens before or at the same index */
+} ir_buffer_kind;
+
+typedef struct ir_buffer {
+    ir_ref node;
+    ir_buffer_kind kind;
+    int index;
+    size_t offset, bytes;      /* offset: multiples of 64 */
+    int first, last;           /* life: numbers of the first and last kernel that touch it; -1, kernel count for the outside */
+    ir_ref alias;              /* IR_NONE, or the node whose buffer it takes over in place or as a reshape */
+} ir_buffer;
+
+typedef struct ir_buffer_table {
+    ir_buffer *items; /* ascending by node: exactly the nodes that live in memory */
+    int count;
+    size_t arena_bytes;
+} ir_buffer_table;
+
+const char *ir_kernel_kind_name(ir_kernel_kind k);
+const char *ir_buffer_kind_name(ir_buffer_kind k);
+
+#endif

@@ -1,0 +1,19 @@
+/* runtime/pool.h: a pool of threads for one parallel loop at a time: workers spin for a while, then sleep.
+ *
+ * rt_parallel(pool, fn, args, n, grain) calls fn(args, begin, end) over disjoint chunks that cover [0, n), each at
+ * least `grain` long where n allows, and returns when all are done.  Nothing may depend on how chunks are cut.
+ * Workers take the caller's MXCSR.  A NULL pool or one thread runs in the caller. */
+#ifndef TANDEM_RT_POOL_H
+#define TANDEM_RT_POOL_H
+
+#include <stdint.h>
+
+typedef struct rt_pool rt_pool;
+typedef void rt_chunk_fn(void *const *args, int64_t begin, int64_t end);
+
+rt_pool *rt_pool_new(int threads); /* including the caller; NULL when threads can't be had */
+void rt_pool_free(rt_pool *p);
+int rt_pool_threads(const rt_pool *p);
+void rt_parallel(rt_pool *p, rt_chunk_fn *fn, void *const *args, int64_t n, int64_t grain);
+
+#endif

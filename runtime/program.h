@@ -1,0 +1,65 @@
+/* runtime/program.h: a compiled program, filled in by codegen, run by an execution.
+ *
+ * args of every compiled function: [0] arena, then g->inputs in order, then outputs, then constants.
+ *   args[0]                                   arena, arena_bytes, 64-byte aligned
+ *   args[1 + i]                               input or variable i of g->inputs
+ *   args[1 + input_count + i]                 output i
+ *   args[1 + input_count + output_count + i]  constant i (constants: the graph's IR_B_CONSTANT buffers in table order)
+ * All arrays are row-major. */
+#ifndef TANDEM_RT_PROGRAM_H
+#define TANDEM_RT_PROGRAM_H
+
+#include "ir/ir.h"
+#include "runtime/array.h"
+#include "runtime/pool.h"
+
+/* What compiled code may call, given at each run. */
+typedef struct rt_services {
+    rt_pool *pool;
+    void (*parallel)(rt_pool *p, rt_chunk_fn *fn, void *const *args, int64_t n, int64_t grain);
+} rt_services;
+
+typedef void rt_entry_fn(void *const *args, const rt_services *s);
+
+typedef struct rt_program_kernel {
+    const char *name;
+    rt_chunk_fn *fn;      /* chunks of [0, units) */
+    int64_t units, grain; /* grain 0: never split (called as fn(args, 0, units)) */
+    double flops, bytes;  /* of one run */
+} rt_program_kernel;
+
+typedef struct rt_stage_time { const char *name; double ms; } rt_stage_time;
+
+typedef struct rt_program {
+    ir_graph *graph; /* final graph with kernels and buffers; owned */
+    rt_entry_fn *entry;
+    rt_program_kernel *kernels; /* same order and number as graph->kernels */
+    int kernel_count;
+    int constant_count;
+    const void **constants; /* row-major, expanded, 64-byte aligned; owned */
+    size_t *constant_bytes;
+    rt_stage_time stages[24]; /* simplify, fuse, .., codegen, link */
+    int stage_count;
+    void *code;
+    void (*code_free)(void *code);
+} rt_program;
+
+void rt_program_free(rt_program *p);
+
+/* One run's memory: an arena and a table of pointers.  Several executions of a program may run at once. */
+typedef struct rt_exec {
+    const rt_program *program;
+    void **args;
+    void *arena;
+    rt_services services;
+} rt_exec;
+
+rt_exec *rt_exec_new(const rt_program *p, rt_pool *pool, ir_error *e);
+void rt_exec_free(rt_exec *x);
+static inline void rt_exec_input(rt_exec *x, int i, const void *data) { x->args[1 + i] = (void *)(uintptr_t)data; }
+static inline void rt_exec_output(rt_exec *x, int i, void *data) { x->args[1 + x->program->graph->input_count + i] = data; }
+static inline void rt_exec_run(rt_exec *x) { x->program->entry(x->args, &x->services); }
+/* Runs kernel by kernel and adds each one's nanoseconds to ns[kernel_count]. */
+void rt_exec_run_timed(rt_exec *x, double *ns);
+
+#endif
