@@ -5,8 +5,10 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"
 JOBS=$(nproc)
 
-BUILD_PACKAGES=(cmake ninja-build gcc libc6-dev clang-19 llvm-19-dev zlib1g-dev)
-TEST_PACKAGES=(libcmocka-dev)
+# shellcheck disable=SC2034  # used by the scripts that source this
+BUILD_PACKAGES=(cmake ninja-build gcc libc6-dev llvm-19-dev zlib1g-dev)
+# shellcheck disable=SC2034
+TEST_PACKAGES=(libcmocka-dev pkg-config)
 
 say() { printf '\n== %s\n' "$*"; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 2; }

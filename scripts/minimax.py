@@ -1,0 +1,207 @@
+"""minimax.py: the coefficients and tables of ir/scalar_f32.def and ir/scalar_f64.def.
+
+Remez exchange for a weighted linear basis: finds c with min over c of max |w(x) (f(x) - sum c_i x^i)|.  Coefficients are
+rounded to the target precision from the lowest order up, refitting the rest each time.  Needs mpmath.
+
+    python3 scripts/minimax.py            print every fit with its error (log2)
+    python3 scripts/minimax.py tables     print the tables of scalar_f64.def
+"""
+import sys
+import mpmath as mp
+from mpmath import mpf
+
+mp.mp.prec = 200
+
+
+def rounded(x, bits):
+    """x to `bits` significant bits, half to even."""
+    if x == 0:
+        return mpf(0)
+    m, e = mp.frexp(x)
+    return mp.ldexp(mp.nint(m * 2**bits), e - bits)
+
+
+def fit(f, w, powers, lo, hi, grid=1500, rounds=25):
+    """Remez: coefficients of x^p, p in powers, and the largest weighted error on a grid."""
+    n = len(powers)
+    lo, hi = mpf(lo), mpf(hi)
+    xs = [(lo + hi) / 2 + (hi - lo) / 2 * mp.cos(mp.pi * i / grid) for i in range(grid + 1)][::-1]
+    fs = [f(x) for x in xs]
+    ws = [w(x) for x in xs]
+    pick = [round(i * grid / n) for i in range(n + 1)]
+    for _ in range(rounds):
+        a = mp.matrix(n + 1, n + 1)
+        b = mp.matrix(n + 1, 1)
+        for r, k in enumerate(pick):
+            for c, p in enumerate(powers):
+                a[r, c] = xs[k]**p
+            a[r, n] = (-1)**r / ws[k]
+            b[r] = fs[k]
+        sol = mp.lu_solve(a, b)
+        err = [ws[k] * (fs[k] - sum(sol[c] * xs[k]**p for c, p in enumerate(powers))) for k in range(grid + 1)]
+        runs, start = [], 0  # one extremum of |err| per run of one sign
+        for k in range(1, grid + 2):
+            if k > grid or (err[k] > 0) != (err[start] > 0):
+                runs.append(max(range(start, k), key=lambda j: abs(err[j])))
+                start = k
+        if len(runs) < n + 1:
+            break
+        while len(runs) > n + 1:
+            runs.pop(0 if abs(err[runs[0]]) < abs(err[runs[-1]]) else -1)
+        if runs == pick:
+            break
+        pick = runs
+    return [sol[c] for c in range(n)], max(abs(e) for e in err)
+
+
+def fit_rounded(name, f, w, degree, lo, hi, bits, fixed=0, grid=1500):
+    """Fits and prints; `fixed` leading coefficients are refitted after each rounding."""
+    done = []
+    for k in range(degree + 1):
+        g = lambda x: f(x) - sum(c * x**i for i, c in enumerate(done))
+        cs, _ = fit(g, w, list(range(k, degree + 1)), lo, hi, grid)
+        done.append(rounded(cs[0], bits))
+        if k >= fixed:
+            done += [rounded(c, bits) for c in cs[1:]]
+            break
+    worst = max(abs(w(x) * (f(x) - sum(c * x**i for i, c in enumerate(done))))
+                for x in [mpf(lo) + (mpf(hi) - mpf(lo)) * (i + mpf(1) / 3) / 2000 for i in range(2000)])
+    print(f"{name}: degree {degree}, error 2^{float(mp.log(worst, 2)):.1f}")
+    print("   ", ", ".join(hexf(c, bits) for c in done))
+    return done
+
+
+def hexf(x, bits=53):
+    return float(x).hex().replace("0000000p", "p") if x else "0.0"
+
+
+def ratio(num, den, lim):
+    return lambda x: num(x) / den(x) if x else mpf(lim)
+
+
+L2 = mp.log(2) / 2 * mpf("1.0001")
+EXPQ = lambda r: (mp.expm1(r) - r) / r**2 if r else mpf(1) / 2
+LOGP = lambda f: (mp.log1p(f) - f + f * f / 2) / f**3 if f else mpf(1) / 3
+RELEXP = lambda r: r * r / mp.expm1(r) if r else mpf(0)
+RELLOG = lambda f: f**3 / mp.log1p(f) if f else mpf(0)
+
+
+def f32_fits():
+    fit_rounded("exp f32 Q", EXPQ, RELEXP, 4, -L2, L2, 24, 2)
+    for d in (7, 8):
+        fit_rounded("log f32 P", LOGP, RELLOG, d, mp.sqrt(.5) - 1, mp.sqrt(2) - 1, 24, 3)
+    for b in (0.875, 1.0):
+        for d in (5, 6):
+            s = lambda t: (mp.erf(mp.sqrt(t)) / mp.sqrt(t) - 1) if t else 2 / mp.sqrt(mp.pi) - 1
+            rel = lambda t: mp.sqrt(t) / mp.erf(mp.sqrt(t)) if t else mpf(1)
+            fit_rounded(f"erf f32 small to {b}", s, rel, d, 0, b * b, 24, 3)
+        for d in (8, 9, 10):
+            fit_rounded(f"erf f32 large from {b}", lambda h: mp.erfc(h + mpf("2.25")), lambda h: mpf(1),
+                        d, b - 2.25, 3.925 - 2.25, 24, 2)
+
+
+def sin24_fits():
+    q = mp.pi / 2
+    S = lambda t: mp.sin(q * mp.sqrt(t)) / mp.sqrt(t) if t else q
+    fit_rounded("sin24", S, lambda t: 1 / S(t), 5, 0, .2501, 53, 6)
+    C = lambda t: mp.cos(q * mp.sqrt(t))
+    fit_rounded("cos24", C, lambda t: 1 / C(t), 5, 0, .2501, 53, 6)
+
+
+def f64_fits():
+    for d in (10, 11):
+        fit_rounded("exp f64 Q", EXPQ, RELEXP, d, -L2, L2, 53, 3)
+    smax = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)
+    R = lambda t: (2 * mp.atanh(mp.sqrt(t)) / mp.sqrt(t) - 2) / t if t else mpf(2) / 3
+    for d in (6, 7):
+        fit_rounded("log f64 R", R, lambda t: t / 2, d, 0, smax**2, 53, 2)
+    q = (mp.pi / 4)**2 * mpf("1.001")
+    S = lambda t: (mp.sin(mp.sqrt(t)) / mp.sqrt(t) - 1) / t if t else -mpf(1) / 6
+    fit_rounded("sin f64 S", S, lambda t: t, 5, 0, q, 53, 2)
+    C = lambda t: (mp.cos(mp.sqrt(t)) - 1 + t / 2) / t**2 if t else mpf(1) / 24
+    fit_rounded("cos f64 C", C, lambda t: t * t, 5, 0, q, 53, 2)
+    for d in (4, 5, 6):
+        fit_rounded("pow log P", LOGP, lambda f: f * f, d, -mpf(1) / 100, mpf(1) / 100, 53, 2)
+
+
+def constants():
+    for name, v, bits in (("ln2", mp.log(2), 24), ("ln2", mp.log(2), 53)):
+        for short in ((bits, bits - 8, bits - 9) if bits == 24 else (bits, bits - 12, bits - 20)):
+            hi = rounded(v, short)
+            print(name, short, "bits", hexf(hi), hexf(rounded(v - hi, bits)))
+    print("log2e", hexf(rounded(1 / mp.log(2), 24)), hexf(1 / mp.log(2)))
+    hi = rounded(mp.pi / 2, 53)
+    print("pi/2", hexf(hi), hexf(rounded(mp.pi / 2 - hi, 53)))
+
+
+def table(name, count, rows):
+    print(f"TABLE({name}, {count}) = {{")
+    for i in range(0, len(rows), 4):
+        print("    " + ", ".join(hexf(r) for r in rows[i:i + 4]) + ",")
+    print("};")
+
+
+def two_over_pi(rows, cuts):
+    """Row j: 2^(16 j) 2/pi modulo 4, in [-2, 2], as parts of the given numbers of bits."""
+    mp.mp.prec = 1500
+    cols = [[] for _ in cuts]
+    for j in range(rows):
+        t = mp.ldexp(2 / mp.pi, 16 * j)
+        t -= 4 * mp.nint(t / 4) if j else 0
+        for col, bits in zip(cols, cuts):
+            if bits < 53:  # a fixed grid, so that sums of products stay aligned
+                part = rounded(t, bits)
+            else:
+                part = rounded(t, 53)
+            col.append(part)
+            t -= part
+    mp.mp.prec = 200
+    return cols
+
+
+def tables():
+    for i, col in enumerate(two_over_pi(61, (53, 53, 53, 53))):
+        table(f"two_over_pi_{i}", 61, col)
+    for i, col in enumerate(two_over_pi(7, (29, 29, 53))):
+        table(f"two_over_pi24_{i}", 7, col)
+    grid = [mpf(i) / 32 for i in range(193)]
+    table("erf_at", 193, [mp.erf(x) for x in grid])
+    table("erf_slope", 193, [2 / mp.sqrt(mp.pi) * mp.exp(-x * x) for x in grid])
+    inv, hi, lo = log_table()
+    table("log_inverse", 128, inv)
+    table("log_high", 128, hi)
+    table("log_low", 128, lo)
+
+
+def log_table():
+    """Interval i of 128 on [sqrt(1/2), sqrt(2)) by the top 7 bits after an offset: an 8-bit 1/c, -log(1/c) split at 2^-42."""
+    inv, hi, lo = [], [], []
+    for i in range(128):
+        a, b = interval(i)
+        c = rounded(2 / (a + b), 8) if not (a <= 1 <= b) else mpf(1)
+        worst = max(abs(a * c - 1), abs(b * c - 1))
+        assert worst < mpf(1) / 100, (i, worst)
+        l = -mp.log(c)
+        h = mp.nint(l * 2**42) / 2**42
+        inv.append(c)
+        hi.append(h)
+        lo.append(l - h)
+    return inv, hi, lo
+
+
+def interval(i):
+    """Bounds of z for index i: bits(z) - bits(0x1.6ap-1) has i in the 7 bits below the exponent."""
+    import struct
+    off = 0x3FE6A00000000000
+    val = lambda b: mpf(struct.unpack("<d", struct.pack("<q", b))[0])
+    return val(off + (i << 45)), val(off + ((i + 1) << 45))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["tables"]:
+        tables()
+    else:
+        constants()
+        f32_fits()
+        sin24_fits()
+        f64_fits()
