@@ -1,0 +1,398 @@
+/* Tandem: one model source, two engines, the same bits.
+ *
+ *     #include <stdio.h>
+ *     #include <tandem/tandem.h>
+ *
+ *     static tdm_tensor *model(tdm_tensor *x, tdm_tensor *w)        // y = (x + w) * (w + 1), written once
+ *     {
+ *         return tdm_mul(tdm_add(x, w), tdm_add_scalar(w, 1));
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         tdm_context *ctx = tdm_context_new(NULL);
+ *         tdm_tensor *x = tdm_full(ctx, TDM_F32, tdm_shape(1), 2);
+ *         tdm_tensor *w = tdm_parameter(tdm_full(ctx, TDM_F32, tdm_shape(1), 1), "w");
+ *
+ *         tdm_tensor *y = model(x, w);                              // eager: runs now, records a tape
+ *         tdm_backward(y);
+ *         printf("eager   y = %g  dy/dw = %g\n", tdm_item(y), tdm_item(tdm_grad(w)));
+ *
+ *         tdm_graph *g = tdm_graph_open(ctx, "seed");               // static: the same words define a graph
+ *         tdm_tensor *sx = tdm_input(ctx, "x", TDM_F32, tdm_shape(1)), *sy = model(sx, w), *dw;
+ *         tdm_gradients(&sy, NULL, 1, &w, 1, &dw, 0);
+ *         tdm_output(ctx, "y", sy);
+ *         tdm_output(ctx, "dw", dw);
+ *         tdm_graph_close(ctx);
+ *         tdm_program *p = tdm_compile(g, NULL);
+ *         tdm_exec *e = tdm_exec_new(p);
+ *         tdm_exec_bind(e, "x", x);
+ *         tdm_exec_run(e);
+ *         printf("static  y = %g  dy/dw = %g\n", tdm_item(tdm_exec_output(e, "y")), tdm_item(tdm_exec_output(e, "dw")));
+ *         if (!tdm_ok(ctx)) printf("%s\n", tdm_error(ctx));
+ *         tdm_exec_free(e), tdm_program_free(p), tdm_graph_free(g), tdm_context_free(ctx);
+ *     }
+ *
+ * One handle type, tdm_tensor, serves both engines: while a graph is open on the context every op appends a node to
+ * it, otherwise the op runs now.  Errors are sticky: the first failing call records one line (op, shapes, the caller's
+ * file:line), and that call and later ones return the context's error tensor, which every function passes on.  Look
+ * with tdm_ok and tdm_error when it suits.  The library never aborts, exits or prints.
+ *
+ * Tensors that ops return live in the innermost open scope (tdm_scope_open) and die when it closes.  A context belongs to
+ * one thread at a time; different contexts are independent.
+ *
+ * Functions written in lower case below are macros that add the caller's file and line to functions of the same name. */
+#ifndef TANDEM_TANDEM_H
+#define TANDEM_TANDEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined __cplusplus
+extern "C" {
+#endif
+
+#if defined __GNUC__
+#define TDM_API __attribute__((visibility("default")))
+#else
+#define TDM_API
+#endif
+
+#define TDM_MAX_RANK 8
+
+typedef struct tdm_context tdm_context;
+typedef struct tdm_tensor tdm_tensor;
+typedef struct tdm_graph tdm_graph;
+typedef struct tdm_program tdm_program;
+typedef struct tdm_exec tdm_exec;
+typedef struct tdm_optimizer tdm_optimizer;
+typedef struct tdm_grad_fn tdm_grad_fn;
+
+typedef enum { TDM_BOOL, TDM_U8, TDM_U32, TDM_I32, TDM_I64, TDM_F32, TDM_F64 } tdm_dtype;
+
+typedef enum {
+    TDM_OK,
+    TDM_ESHAPE, /* shapes, ranks or axes do not fit */
+    TDM_EDTYPE, /* dtypes do not fit */
+    TDM_EARG,   /* any other bad argument: NULL, a name, a range */
+    TDM_ENOMEM,
+    TDM_EIO,
+    TDM_EPARSE, /* malformed text or file contents */
+    TDM_ESTATE, /* a call in the wrong order: reading a symbolic tensor, a second backward, .. */
+    TDM_EUNSUPPORTED
+} tdm_status;
+
+typedef struct tdm_dims {
+    int rank;
+    int64_t dims[TDM_MAX_RANK];
+} tdm_dims;
+
+/* tdm_shape(128, 784); tdm_shape() is a scalar.  Extents must be >= 1. */
+#define tdm_shape(...) \
+    tdm_shape_of((const int64_t[]){0, __VA_ARGS__}, (int)(sizeof((int64_t[]){0, __VA_ARGS__}) / sizeof(int64_t)) - 1)
+TDM_API tdm_dims tdm_shape_of(const int64_t *zero_then_dims, int rank);
+
+/* Where a public function was called; the macros fill it in. */
+typedef struct tdm_loc {
+    const char *file;
+    unsigned line;
+} tdm_loc;
+#define TDM_HERE ((tdm_loc){__FILE__, __LINE__})
+
+/* ---- context ------------------------------------------------------------------------------------------ */
+
+typedef enum { TDM_STRICT, TDM_FAST } tdm_numerics;
+
+typedef struct tdm_options {
+    int threads;           /* 0: one for each CPU this process may use */
+    const char *isa;       /* "x86-64", "x86-64-v3", "x86-64-v4": level of the eager kernels and of compiled code; NULL: this CPU */
+    int width;             /* f32 lanes of compiled code: 16, 8, 4, 1; 0: widest */
+    tdm_numerics numerics; /* TDM_STRICT: the same bits in both engines.  TDM_FAST is not built in yet: refused */
+    uint64_t seed;         /* of the random ops */
+} tdm_options;
+
+/* NULL options: defaults.  NULL only when out of memory; a bad option is a sticky error of the returned context. */
+TDM_API tdm_context *tdm_context_new(const tdm_options *options);
+TDM_API void tdm_context_free(tdm_context *ctx);
+TDM_API bool tdm_ok(const tdm_context *ctx);
+TDM_API const char *tdm_error(const tdm_context *ctx); /* "" when all is well; valid until the next call */
+TDM_API tdm_status tdm_error_code(const tdm_context *ctx);
+TDM_API void tdm_clear_error(tdm_context *ctx);
+TDM_API int tdm_threads(const tdm_context *ctx);
+TDM_API void tdm_seed(tdm_context *ctx, uint64_t seed); /* restarts the random stream */
+TDM_API const char *tdm_version(void);
+
+TDM_API void tdm_scope_open(tdm_context *ctx);
+TDM_API void tdm_scope_close(tdm_context *ctx);     /* frees what ops made since the matching open */
+TDM_API tdm_tensor *tdm_keep(tdm_tensor *t);         /* moves t one scope out; returns t */
+TDM_API tdm_tensor *tdm_hold(tdm_tensor *t);         /* takes t out of all scopes until tdm_release */
+TDM_API void tdm_release(tdm_tensor *t);
+
+/* Eager memory in use now, and the most since the last reset: bytes of tensor storage. */
+TDM_API size_t tdm_live_bytes(const tdm_context *ctx);
+TDM_API size_t tdm_peak_bytes(const tdm_context *ctx);
+TDM_API void tdm_reset_peak_bytes(tdm_context *ctx);
+
+/* ---- tensors ------------------------------------------------------------------------------------------ */
+
+TDM_API tdm_tensor *tdm_from_data(tdm_context *ctx, tdm_dtype d, tdm_dims shape, const void *row_major, tdm_loc at);
+TDM_API tdm_tensor *tdm_full(tdm_context *ctx, tdm_dtype d, tdm_dims shape, double value, tdm_loc at);
+TDM_API tdm_tensor *tdm_arange(tdm_context *ctx, tdm_dtype d, int64_t n, tdm_loc at); /* 0 .. n-1 */
+#define tdm_from_data(ctx, d, shape, data) tdm_from_data(ctx, d, shape, data, TDM_HERE)
+#define tdm_full(ctx, d, shape, value) tdm_full(ctx, d, shape, value, TDM_HERE)
+#define tdm_arange(ctx, d, n) tdm_arange(ctx, d, n, TDM_HERE)
+#define tdm_zeros(ctx, d, shape) tdm_full(ctx, d, shape, 0)
+#define tdm_ones(ctx, d, shape) tdm_full(ctx, d, shape, 1)
+
+TDM_API tdm_dtype tdm_dtype_of(const tdm_tensor *t);
+TDM_API tdm_dims tdm_dims_of(const tdm_tensor *t);
+TDM_API int64_t tdm_elements(const tdm_tensor *t);
+TDM_API size_t tdm_bytes(const tdm_tensor *t);
+TDM_API bool tdm_is_error(const tdm_tensor *t); /* NULL or the error tensor */
+TDM_API bool tdm_is_symbolic(const tdm_tensor *t);
+TDM_API const char *tdm_dtype_name(tdm_dtype d);
+TDM_API size_t tdm_dtype_size(tdm_dtype d);
+
+/* Values.  Errors: ESTATE on a symbolic tensor. */
+TDM_API double tdm_item(const tdm_tensor *t);                           /* the one element, as double; NaN on error */
+TDM_API tdm_status tdm_read(const tdm_tensor *t, void *data, size_t bytes); /* row-major; bytes must be tdm_bytes(t) */
+TDM_API tdm_status tdm_write(tdm_tensor *t, const void *data, size_t bytes); /* in place, row-major; counts as a change */
+
+/* A .npy file (version 1, 2; C and Fortran order). */
+TDM_API tdm_tensor *tdm_load_npy(tdm_context *ctx, const char *path);
+TDM_API tdm_status tdm_save_npy(const tdm_tensor *t, const char *path);
+
+/* ---- gradients ---------------------------------------------------------------------------------------- */
+
+/* A leaf that collects gradients and is captured by reference in graphs; held until tdm_release.  name may be NULL. */
+TDM_API tdm_tensor *tdm_parameter(tdm_tensor *t, const char *name);
+/* As tdm_parameter without gradients: optimiser state, running statistics. */
+TDM_API tdm_tensor *tdm_variable(tdm_tensor *t, const char *name);
+TDM_API const char *tdm_name(const tdm_tensor *t); /* "" if none */
+TDM_API tdm_tensor *tdm_requires_grad(tdm_tensor *t, bool on); /* floating-point leaves only */
+TDM_API bool tdm_needs_grad(const tdm_tensor *t);
+TDM_API bool tdm_is_leaf(const tdm_tensor *t);
+TDM_API void tdm_retain_grad(tdm_tensor *t); /* an inner tensor keeps its .grad too */
+TDM_API tdm_tensor *tdm_grad(tdm_tensor *t); /* .grad, or NULL for none; while a graph is open, the graph's */
+TDM_API void tdm_clear_grad(tdm_tensor *t);
+TDM_API bool tdm_grad_mode(tdm_context *ctx, bool on); /* off: nothing is recorded.  Returns the former mode */
+
+enum { TDM_RETAIN_GRAPH = 1, TDM_CREATE_GRAPH = 2, TDM_ALLOW_UNUSED = 4 };
+/* Reverse mode from a scalar (or with upstream dy of t's shape): adds into .grad of every leaf that requires it.  In an open
+ * graph: symbolic, into the graph's .grad. */
+TDM_API tdm_status tdm_backward_with(tdm_tensor *t, tdm_tensor *dy, unsigned flags, tdm_loc at);
+#define tdm_backward(t) tdm_backward_with(t, NULL, 0, TDM_HERE)
+#define tdm_backward_with(t, dy, flags) tdm_backward_with(t, dy, flags, TDM_HERE)
+/* grads[i] = d sum_j <outs[j], douts[j]> / d inputs[i]; douts or an entry NULL: ones, for scalars.  Touches no .grad.  An input
+ * that was not reached is an error, or NULL with TDM_ALLOW_UNUSED. */
+TDM_API tdm_status tdm_gradients(tdm_tensor *const *outs, tdm_tensor *const *douts, int n_outs, tdm_tensor *const *inputs,
+                                 int n_inputs, tdm_tensor **grads, unsigned flags, tdm_loc at);
+#define tdm_gradients(outs, douts, no, inputs, ni, grads, flags) tdm_gradients(outs, douts, no, inputs, ni, grads, flags, TDM_HERE)
+
+/* The tape, by name: "MulBackward0"; next(i) leads to the node of operand i, NULL where none is needed. */
+TDM_API const tdm_grad_fn *tdm_grad_fn_of(const tdm_tensor *t); /* NULL for leaves */
+TDM_API const char *tdm_grad_fn_name(const tdm_grad_fn *f);
+TDM_API int tdm_grad_fn_count(const tdm_grad_fn *f);
+TDM_API const tdm_grad_fn *tdm_grad_fn_next(const tdm_grad_fn *f, int i);
+
+/* ---- ops ---------------------------------------------------------------------------------------------- */
+/* Elementwise ops broadcast as NumPy does; operands have one dtype.  Each op's formula, dtypes and gradient at kinks: docs/ops.md. */
+
+#define TDM_UNARY_OPS(X) \
+    X(neg) X(abs) X(sign) X(sqrt) X(rsqrt) X(exp) X(log) X(log1p) X(sin) X(cos) X(tanh) X(erf) X(logistic) X(relu) X(not) \
+    X(detach) X(square) X(silu)
+#define TDM_BINARY_OPS(X) \
+    X(add) X(sub) X(mul) X(div) X(pow) X(max) X(min) X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(and) X(or) X(xor) X(shl) X(shr)
+#define X(name) TDM_API tdm_tensor *tdm_##name(tdm_tensor *x, tdm_loc at);
+TDM_UNARY_OPS(X)
+#undef X
+#define X(name)                                                                        \
+    TDM_API tdm_tensor *tdm_##name(tdm_tensor *x, tdm_tensor *z, tdm_loc at);          \
+    TDM_API tdm_tensor *tdm_##name##_scalar(tdm_tensor *x, double z, tdm_loc at); /* z rounded to x's dtype */
+TDM_BINARY_OPS(X)
+#undef X
+#define tdm_neg(x) tdm_neg(x, TDM_HERE)
+#define tdm_abs(x) tdm_abs(x, TDM_HERE)
+#define tdm_sign(x) tdm_sign(x, TDM_HERE)
+#define tdm_sqrt(x) tdm_sqrt(x, TDM_HERE)
+#define tdm_rsqrt(x) tdm_rsqrt(x, TDM_HERE)
+#define tdm_exp(x) tdm_exp(x, TDM_HERE)
+#define tdm_log(x) tdm_log(x, TDM_HERE)
+#define tdm_log1p(x) tdm_log1p(x, TDM_HERE)
+#define tdm_sin(x) tdm_sin(x, TDM_HERE)
+#define tdm_cos(x) tdm_cos(x, TDM_HERE)
+#define tdm_tanh(x) tdm_tanh(x, TDM_HERE)
+#define tdm_erf(x) tdm_erf(x, TDM_HERE)
+#define tdm_logistic(x) tdm_logistic(x, TDM_HERE)
+#define tdm_relu(x) tdm_relu(x, TDM_HERE)
+#define tdm_not(x) tdm_not(x, TDM_HERE)
+#define tdm_detach(x) tdm_detach(x, TDM_HERE) /* the same values, through which no gradient flows */
+#define tdm_square(x) tdm_square(x, TDM_HERE)
+#define tdm_silu(x) tdm_silu(x, TDM_HERE) /* x logistic(x) */
+#define tdm_add(x, z) tdm_add(x, z, TDM_HERE)
+#define tdm_sub(x, z) tdm_sub(x, z, TDM_HERE)
+#define tdm_mul(x, z) tdm_mul(x, z, TDM_HERE)
+#define tdm_div(x, z) tdm_div(x, z, TDM_HERE)
+#define tdm_pow(x, z) tdm_pow(x, z, TDM_HERE)
+#define tdm_max(x, z) tdm_max(x, z, TDM_HERE)
+#define tdm_min(x, z) tdm_min(x, z, TDM_HERE)
+#define tdm_eq(x, z) tdm_eq(x, z, TDM_HERE)
+#define tdm_ne(x, z) tdm_ne(x, z, TDM_HERE)
+#define tdm_lt(x, z) tdm_lt(x, z, TDM_HERE)
+#define tdm_le(x, z) tdm_le(x, z, TDM_HERE)
+#define tdm_gt(x, z) tdm_gt(x, z, TDM_HERE)
+#define tdm_ge(x, z) tdm_ge(x, z, TDM_HERE)
+#define tdm_and(x, z) tdm_and(x, z, TDM_HERE)
+#define tdm_or(x, z) tdm_or(x, z, TDM_HERE)
+#define tdm_xor(x, z) tdm_xor(x, z, TDM_HERE)
+#define tdm_shl(x, z) tdm_shl(x, z, TDM_HERE)
+#define tdm_shr(x, z) tdm_shr(x, z, TDM_HERE)
+#define tdm_add_scalar(x, z) tdm_add_scalar(x, z, TDM_HERE)
+#define tdm_sub_scalar(x, z) tdm_sub_scalar(x, z, TDM_HERE)
+#define tdm_mul_scalar(x, z) tdm_mul_scalar(x, z, TDM_HERE)
+#define tdm_div_scalar(x, z) tdm_div_scalar(x, z, TDM_HERE)
+#define tdm_pow_scalar(x, z) tdm_pow_scalar(x, z, TDM_HERE)
+#define tdm_max_scalar(x, z) tdm_max_scalar(x, z, TDM_HERE)
+#define tdm_min_scalar(x, z) tdm_min_scalar(x, z, TDM_HERE)
+#define tdm_eq_scalar(x, z) tdm_eq_scalar(x, z, TDM_HERE)
+#define tdm_ne_scalar(x, z) tdm_ne_scalar(x, z, TDM_HERE)
+#define tdm_lt_scalar(x, z) tdm_lt_scalar(x, z, TDM_HERE)
+#define tdm_le_scalar(x, z) tdm_le_scalar(x, z, TDM_HERE)
+#define tdm_gt_scalar(x, z) tdm_gt_scalar(x, z, TDM_HERE)
+#define tdm_ge_scalar(x, z) tdm_ge_scalar(x, z, TDM_HERE)
+
+TDM_API tdm_tensor *tdm_select(tdm_tensor *p, tdm_tensor *x, tdm_tensor *z, tdm_loc at); /* p ? x : z, p bool; broadcasts */
+TDM_API tdm_tensor *tdm_convert(tdm_tensor *x, tdm_dtype d, tdm_loc at);
+TDM_API tdm_tensor *tdm_clamp(tdm_tensor *x, double lo, double hi, tdm_loc at);
+#define tdm_select(p, x, z) tdm_select(p, x, z, TDM_HERE)
+#define tdm_convert(x, d) tdm_convert(x, d, TDM_HERE)
+#define tdm_clamp(x, lo, hi) tdm_clamp(x, lo, hi, TDM_HERE)
+
+/* Views: no copy in either engine where the layout allows. */
+TDM_API tdm_tensor *tdm_reshape(tdm_tensor *x, tdm_dims shape, tdm_loc at);      /* one extent may be -1: inferred */
+TDM_API tdm_tensor *tdm_transpose(tdm_tensor *x, const int *perm, tdm_loc at);   /* result axis i is axis perm[i]; NULL: reversed */
+TDM_API tdm_tensor *tdm_broadcast_to(tdm_tensor *x, tdm_dims shape, tdm_loc at);
+TDM_API tdm_tensor *tdm_slice(tdm_tensor *x, int axis, int64_t start, int64_t limit, int64_t step, tdm_loc at); /* one axis */
+TDM_API tdm_tensor *tdm_pad(tdm_tensor *x, const int64_t *low, const int64_t *high, const int64_t *interior, tdm_loc at); /* zeros; rank entries; interior may be NULL */
+#define tdm_reshape(x, shape) tdm_reshape(x, shape, TDM_HERE)
+#define tdm_transpose(x, perm) tdm_transpose(x, perm, TDM_HERE)
+#define tdm_broadcast_to(x, shape) tdm_broadcast_to(x, shape, TDM_HERE)
+#define tdm_slice(x, axis, start, limit, step) tdm_slice(x, axis, start, limit, step, TDM_HERE)
+#define tdm_pad(x, low, high, interior) tdm_pad(x, low, high, interior, TDM_HERE)
+
+/* x [r, ..], index [i..] of i32 or i64, clamped into 0..r-1: y [i.., ..]. */
+TDM_API tdm_tensor *tdm_gather(tdm_tensor *x, tdm_tensor *index, tdm_loc at);
+/* x with update [i.., ..] added into its rows, in ascending order of i. */
+TDM_API tdm_tensor *tdm_scatter_add(tdm_tensor *x, tdm_tensor *index, tdm_tensor *update, tdm_loc at);
+#define tdm_gather(x, index) tdm_gather(x, index, TDM_HERE)
+#define tdm_scatter_add(x, index, update) tdm_scatter_add(x, index, update, TDM_HERE)
+#define tdm_embedding(table, index) tdm_gather(table, index)
+TDM_API tdm_tensor *tdm_one_hot(tdm_tensor *index, int64_t classes, tdm_dtype d, tdm_loc at); /* [..] -> [.., classes] */
+#define tdm_one_hot(index, classes, d) tdm_one_hot(index, classes, d, TDM_HERE)
+
+/* A set of axes; negative counts from the end.  tdm_axes(0, -1); tdm_all_axes(). */
+typedef struct tdm_axis_set {
+    int n;
+    int axes[TDM_MAX_RANK];
+} tdm_axis_set;
+#define tdm_axes(...) ((tdm_axis_set){(int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), {__VA_ARGS__}})
+#define tdm_all_axes() ((tdm_axis_set){0, {0}})
+
+/* Reductions; keep leaves the reduced axes as extents of 1.  Order of additions: docs/numerics.md rule 4. */
+TDM_API tdm_tensor *tdm_sum(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at);
+TDM_API tdm_tensor *tdm_mean(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at);
+TDM_API tdm_tensor *tdm_amax(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at);
+TDM_API tdm_tensor *tdm_amin(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at);
+TDM_API tdm_tensor *tdm_argmax(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at); /* i64 */
+TDM_API tdm_tensor *tdm_var(tdm_tensor *x, tdm_axis_set axes, int correction, bool keep, tdm_loc at); /* two-pass; / (n - correction) */
+#define tdm_sum(x, axes, keep) tdm_sum(x, axes, keep, TDM_HERE)
+#define tdm_mean(x, axes, keep) tdm_mean(x, axes, keep, TDM_HERE)
+#define tdm_amax(x, axes, keep) tdm_amax(x, axes, keep, TDM_HERE)
+#define tdm_amin(x, axes, keep) tdm_amin(x, axes, keep, TDM_HERE)
+#define tdm_argmax(x, axes, keep) tdm_argmax(x, axes, keep, TDM_HERE)
+#define tdm_var(x, axes, correction, keep) tdm_var(x, axes, correction, keep, TDM_HERE)
+
+/* Which axes of a product go together; lists of equal length pair up.  Result: batch axes, free axes of x, free axes of z. */
+typedef struct tdm_dot_axes {
+    int n_batch, n_contract;
+    int x_batch[TDM_MAX_RANK], z_batch[TDM_MAX_RANK], x_contract[TDM_MAX_RANK], z_contract[TDM_MAX_RANK];
+} tdm_dot_axes;
+TDM_API tdm_tensor *tdm_dot_general(tdm_tensor *x, tdm_tensor *z, const tdm_dot_axes *axes, tdm_loc at);
+/* c = a @ b.  a [.., m, k], b [.., k, n] -> [.., m, n]; leading dims broadcast; 2mnk flops a matrix.  Additions: numerics rule 5. */
+TDM_API tdm_tensor *tdm_matmul(tdm_tensor *a, tdm_tensor *b, tdm_loc at);
+/* x [.., in], w [out, in], bias [out] or NULL: x w^T + bias, [.., out]. */
+TDM_API tdm_tensor *tdm_linear(tdm_tensor *x, tdm_tensor *w, tdm_tensor *bias, tdm_loc at);
+#define tdm_dot_general(x, z, axes) tdm_dot_general(x, z, axes, TDM_HERE)
+#define tdm_matmul(a, b) tdm_matmul(a, b, TDM_HERE)
+#define tdm_linear(x, w, bias) tdm_linear(x, w, bias, TDM_HERE)
+
+/* Composites (ir/compose_*.c): built from the ops above in both engines. */
+TDM_API tdm_tensor *tdm_gelu(tdm_tensor *x, tdm_loc at);      /* x/2 (1 + erf(x / sqrt 2)) */
+TDM_API tdm_tensor *tdm_gelu_tanh(tdm_tensor *x, tdm_loc at); /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+TDM_API tdm_tensor *tdm_logsumexp(tdm_tensor *x, int axis, bool keep, tdm_loc at);
+TDM_API tdm_tensor *tdm_softmax(tdm_tensor *x, int axis, tdm_loc at);
+TDM_API tdm_tensor *tdm_log_softmax(tdm_tensor *x, int axis, tdm_loc at);
+TDM_API tdm_tensor *tdm_layer_norm(tdm_tensor *x, tdm_tensor *gamma, tdm_tensor *beta, double eps, tdm_loc at); /* last axis */
+TDM_API tdm_tensor *tdm_mse(tdm_tensor *x, tdm_tensor *target, tdm_loc at);                 /* mean of squares, a scalar */
+TDM_API tdm_tensor *tdm_cross_entropy(tdm_tensor *logits, tdm_tensor *targets, tdm_loc at); /* [.., c], integer [..]; mean, nats */
+#define tdm_gelu(x) tdm_gelu(x, TDM_HERE)
+#define tdm_gelu_tanh(x) tdm_gelu_tanh(x, TDM_HERE)
+#define tdm_logsumexp(x, axis, keep) tdm_logsumexp(x, axis, keep, TDM_HERE)
+#define tdm_softmax(x, axis) tdm_softmax(x, axis, TDM_HERE)
+#define tdm_log_softmax(x, axis) tdm_log_softmax(x, axis, TDM_HERE)
+#define tdm_layer_norm(x, gamma, beta, eps) tdm_layer_norm(x, gamma, beta, eps, TDM_HERE)
+#define tdm_mse(x, target) tdm_mse(x, target, TDM_HERE)
+#define tdm_cross_entropy(logits, targets) tdm_cross_entropy(logits, targets, TDM_HERE)
+
+/* Random (Philox4x32-10 keyed by the context's seed; each call takes the next counters of the stream; a graph takes its
+ * counters at each run, so both engines draw the same). */
+TDM_API tdm_tensor *tdm_uniform(tdm_context *ctx, tdm_dtype d, tdm_dims shape, double lo, double hi, tdm_loc at); /* [lo, hi) */
+TDM_API tdm_tensor *tdm_normal(tdm_context *ctx, tdm_dtype d, tdm_dims shape, double mean, double std, tdm_loc at); /* Box-Muller */
+TDM_API tdm_tensor *tdm_dropout(tdm_tensor *x, double p, tdm_loc at); /* zero with probability p, else / (1 - p) */
+#define tdm_uniform(ctx, d, shape, lo, hi) tdm_uniform(ctx, d, shape, lo, hi, TDM_HERE)
+#define tdm_normal(ctx, d, shape, mean, std) tdm_normal(ctx, d, shape, mean, std, TDM_HERE)
+#define tdm_dropout(x, p) tdm_dropout(x, p, TDM_HERE)
+
+/* Sets a leaf's value: now, or in an open graph when the program has run (a variable; later reads see the new value). */
+TDM_API tdm_status tdm_assign(tdm_tensor *variable, tdm_tensor *value, tdm_loc at);
+#define tdm_assign(variable, value) tdm_assign(variable, value, TDM_HERE)
+
+/* ---- optimisers --------------------------------------------------------------------------------------- */
+/* PyTorch's formulas.  State tensors are variables: in an open graph tdm_step becomes assigns to parameters and state. */
+TDM_API tdm_optimizer *tdm_sgd(tdm_tensor *const *params, int n, double lr, double momentum, double weight_decay, bool nesterov);
+TDM_API tdm_optimizer *tdm_adam(tdm_tensor *const *params, int n, double lr, double beta1, double beta2, double eps, double weight_decay);
+TDM_API tdm_optimizer *tdm_adamw(tdm_tensor *const *params, int n, double lr, double beta1, double beta2, double eps, double weight_decay);
+TDM_API void tdm_optimizer_free(tdm_optimizer *opt);
+TDM_API void tdm_zero_grad(tdm_optimizer *opt);
+TDM_API tdm_status tdm_step(tdm_optimizer *opt, tdm_loc at); /* parameters without .grad stay */
+#define tdm_step(opt) tdm_step(opt, TDM_HERE)
+
+/* ---- graphs, programs, executions --------------------------------------------------------------------- */
+
+/* Opens a graph on the context: every op appends until tdm_graph_close.  An eager tensor used meanwhile is captured: a parameter
+ * or variable by reference, anything else by value as a constant. */
+TDM_API tdm_graph *tdm_graph_open(tdm_context *ctx, const char *name);
+TDM_API tdm_tensor *tdm_input(tdm_context *ctx, const char *name, tdm_dtype d, tdm_dims shape, tdm_loc at);
+TDM_API tdm_status tdm_output(tdm_context *ctx, const char *name, tdm_tensor *t, tdm_loc at);
+TDM_API tdm_status tdm_graph_close(tdm_context *ctx);
+TDM_API void tdm_graph_free(tdm_graph *g); /* after its programs */
+#define tdm_input(ctx, name, d, shape) tdm_input(ctx, name, d, shape, TDM_HERE)
+#define tdm_output(ctx, name, t) tdm_output(ctx, name, t, TDM_HERE)
+
+/* Optimises and compiles a closed graph with the context's options (the LLVM half is loaded at the first call).  NULL on error. */
+TDM_API tdm_program *tdm_compile(tdm_graph *g, const char *const *dims /* "n=128", .., NULL; or NULL */);
+TDM_API void tdm_program_free(tdm_program *p); /* after its executions */
+
+/* One run's memory.  Inputs are read from, and outputs kept in, tensors; variables are the captured tensors themselves. */
+TDM_API tdm_exec *tdm_exec_new(tdm_program *p);
+TDM_API tdm_status tdm_exec_bind(tdm_exec *e, const char *input, tdm_tensor *t); /* shares t's memory: dtype, shape, row-major */
+TDM_API tdm_status tdm_exec_bind_data(tdm_exec *e, const char *input, const void *row_major, size_t bytes); /* must outlive the runs */
+TDM_API tdm_status tdm_exec_run(tdm_exec *e); /* allocates nothing */
+TDM_API tdm_tensor *tdm_exec_output(tdm_exec *e, const char *name); /* rewritten by each run; lives as long as e */
+TDM_API void tdm_exec_free(tdm_exec *e);
+
+#if defined __cplusplus
+}
+#endif
+#endif
