@@ -1,4 +1,4 @@
-/* scripts/gen_ops.c: prints docs/ops.md from ir/ops.def, so that the table in the docs can't drift from the code.
+/* scripts/gen_ops.c: prints docs/ops.md from ir/ops.def: the table in the docs can't drift from the code.
  *
  *   OP_UNARY(tanh, IR_EXPENSIVE, D_FLOAT, .., "hyperbolic tangent", CALL1(tanh, x), mul(dy, ..), "")
  *   ->  | `tanh` | float | hyperbolic tangent | `mul(dy, ..)` | |
@@ -19,8 +19,9 @@ static void cell(const char *text)
 
 static void dtypes(const char *set)
 {
-    static const char *const names[][2] = {{"D_ANY", "any"},     {"D_NUM", "number"}, {"D_FLOAT", "float"},
-                                           {"D_INT", "integer"}, {"D_BOOL", "bool"},  {"D_BITS", "integer, bool"}};
+    static const char *const names[][2] = {{"D_ANY", "any"},     {"D_NUM", "number"},
+                                           {"D_FLOAT", "float"}, {"D_INT", "integer"},
+                                           {"D_BOOL", "bool"},   {"D_BITS", "integer, bool"}};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(set, names[i][0]) == 0)
@@ -68,36 +69,39 @@ static const char *named_rule(const char *vjp)
 
 static void section(const char *title)
 {
-    printf("\n## %s\n\n| op | dtypes | value | gradient of each operand | at kinks and ties |\n|---|---|---|---|---|\n",
-           title);
+    printf("\n## %s\n\n| op | dtypes | value | gradient of each operand | at kinks and ties |\n", title);
+    puts("|---|---|---|---|---|");
 }
 
 int main(void)
 {
-    puts("# Ops\n\nGenerated from `ir/ops.def` by `cmake --build build --target ops-table`; do not edit.\n\n"
-         "`x`, `z` are operands (`p` a condition), `y` the result, `dy` its gradient. Rules are written with the emit\n"
-         "helpers of `ir/emit.h`; `k(v, c)` is the constant `c` of `v`'s type. Longer rules are functions in `ir/vjp*.c`.");
+    puts(
+        "# Ops\n\n"
+        "Generated from `ir/ops.def` by `cmake --build build --target ops-table`; do not edit.\n\n"
+        "`x`, `z` are operands (`p` a condition), `y` the result, `dy` its gradient. Rules are written with\n"
+        "the emit helpers of `ir/emit.h`; `k(v, c)` is the constant `c` of `v`'s type. Longer rules are\n"
+        "functions in `ir/vjp*.c`.");
 
     section("Pointwise, one operand");
-#define OP_UNARY(name, facts, types, lo, hi, flops, saves, formula, VALUE, GRAD, kink)                            \
+#define OP_UNARY(name, facts, types, lo, hi, flops, saves, formula, VALUE, GRAD, kink) \
     row(#name, #types, formula, rule(#GRAD, NULL), kink);
 #include "ir/ops.def"
 #undef OP_UNARY
 
     section("Pointwise, two operands");
-#define OP_BINARY(name, facts, types, lo, hi, flops, saves, formula, VALUE, GRADX, GRADZ, kink)                   \
+#define OP_BINARY(name, facts, types, lo, hi, flops, saves, formula, VALUE, GRADX, GRADZ, kink) \
     row(#name, #types, formula, rule(#GRADX, #GRADZ), kink);
 #include "ir/ops.def"
 #undef OP_BINARY
 
     section("Pointwise with a condition");
-#define OP_SELECT(name, facts, types, lo, hi, flops, saves, formula, VALUE, GRADX, GRADZ, kink)                   \
+#define OP_SELECT(name, facts, types, lo, hi, flops, saves, formula, VALUE, GRADX, GRADZ, kink) \
     row(#name, #types, formula, rule(#GRADX, #GRADZ), kink);
 #include "ir/ops.def"
 #undef OP_SELECT
 
     section("Leaves, views, reductions, products, indexing");
-#define OP_OTHER(name, cls, arity, facts, types, lo, hi, flops, saves, formula, vjp, kink)                        \
+#define OP_OTHER(name, cls, arity, facts, types, lo, hi, flops, saves, formula, vjp, kink) \
     row(#name, #types, formula, named_rule(#vjp), kink);
 #include "ir/ops.def"
 #undef OP_OTHER
