@@ -39,12 +39,17 @@ typedef struct ir_kernel_list {
     int count;
 } ir_kernel_list;
 
-/* Where a value lives when a program runs. */
+/* Where a value lives when a program runs.
+ *
+ * In place: a kernel's out may share its bytes with a value that the kernel reads, only where every such read is at the
+ * element being written.  This asks of codegen: within one step (a vector of elements, a tile, a row) all loads come
+ * before the first store, and a ROW kernel with a single full-shape out stores it in its last pass, reading the
+ * operand for it in that pass at the latest. */
 typedef enum {
     IR_B_NONE,     /* only inside kernels                                             */
     IR_B_ARGUMENT, /* an input or variable: argument number `index` (g->inputs order) */
     IR_B_OUTPUT,   /* output number `index`: memory that the caller gives             */
-    IR_B_CONSTANT, /* a constant node, kept in the program                            */
+    IR_B_CONSTANT, /* a constant node, kept in the program: constant number `index`   */
     IR_B_ARENA,    /* at byte `offset` of the arena                                   */
     IR_B_VARIABLE  /* the value of assign number `index`, written straight into the variable's own storage:
                       plan proves that every other read of the variable happens before or at the same index */
@@ -59,10 +64,27 @@ typedef struct ir_buffer {
     ir_ref alias;              /* IR_NONE, or the node whose buffer it takes over in place or as a reshape */
 } ir_buffer;
 
+/* A byte copy after the last kernel: where an output or variable could not be written straight (an input that is an
+ * output, one value with two destinations, a variable whose old value is still read).  The entry function does
+ * memcpy(to, from, bytes) in list order.  Places are those of ir_buffer: `index` of the argument, output or constant
+ * (IR_B_VARIABLE: of the assign; its storage is the argument of that variable), `offset` in the arena. */
+typedef struct ir_place {
+    ir_buffer_kind kind;
+    int index;
+    size_t offset;
+} ir_place;
+
+typedef struct ir_copy {
+    ir_place to, from;
+    size_t bytes;
+} ir_copy;
+
 typedef struct ir_buffer_table {
     ir_buffer *items; /* ascending by node: exactly the nodes that live in memory */
     int count;
     size_t arena_bytes;
+    ir_copy *copies; /* in order */
+    int copy_count;
 } ir_buffer_table;
 
 const char *ir_kernel_kind_name(ir_kernel_kind k);

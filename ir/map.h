@@ -20,15 +20,26 @@ bool ir_map_eq(const ir_map *a, const ir_map *b);
 /* `m` reads the result of view node `n` of g; *out reads its operand at the same elements.  False: can't be expressed. */
 bool ir_map_through(const ir_graph *g, const ir_node *n, const ir_map *m, ir_map *out);
 
-/* Reads of one kernel: calls `visit` for every (node, map) pair the kernel evaluates, operands first, each pair once per use
- * path.  Returns false where some view can't be expressed or a row value is read at other than its own row.  This is the
- * legality check of fuse, the check of the text parser, and the model for codegen's evaluation. */
+/* Reads of one kernel: calls `visit` (may be NULL) for every (node, map) pair the kernel evaluates, operands first, each
+ * pair once.  Returns false where some view can't be expressed or a row value is read at other than its own row.  This is the
+ * legality check of fuse, the check of the text parser, and the model for codegen's evaluation.
+ *
+ * Always loaded, whether listed in the kernel or not: operands of a CONTRACT's dot and of an INDEX node (visited at the
+ * identity of their own type, not of the space) and the state of random_bits (visited at four maps: words 0..3).  A `pad`
+ * root is visited at the map of its store.  Listed constants are splats or single elements: immediates. */
 typedef void ir_map_visit(void *user, ir_ref node, const ir_map *m, bool loaded);
 bool ir_kernel_walk(const ir_graph *g, const ir_kernel *k, ir_map_visit *visit, void *user);
+/* The same; *fault says at which node it failed (a view that can't be expressed there, ...), IR_NONE if at none. */
+bool ir_kernel_check(const ir_graph *g, const ir_kernel *k, ir_map_visit *visit, void *user, ir_ref *fault);
+/* A constant that kernels take as an immediate: one value, whatever its shape. */
+bool ir_is_immediate(const ir_node *n);
 
 /* The space of a kernel: extents of its iteration dims; ROW: inner dims last, *inner = how many they are; OUTER: A dims,
  * R dims, C dims with *inner = number of C dims and *run = number of R dims.  CONTRACT: result dims. */
 ir_map ir_kernel_space(const ir_graph *g, const ir_kernel *k, int *inner, int *run);
+/* Where the row-shaped values of a ROW or OUTER kernel lie: row-major over the dims that are not reduced, stride 0 along
+ * the others.  For other kinds the identity. */
+ir_map ir_kernel_row_map(const ir_kernel *k, const ir_map *space, int inner, int run);
 
 /* A product as matrices: element strides of both operands and of the result for batch, m, n and k dims, each list collapsed
  * to as few dims as possible (extent-1 dims dropped). */

@@ -1,0 +1,85 @@
+/* ir/dot.c: dot_general as matrices.
+ *
+ *   x [b.., m.., k..]  z [b.., k.., n..]  ->  lists of (extent, stride in x, stride in z) for batch, m, n and
+ * k
+ *
+ * Each list is collapsed: neighbours that are one run in every operand become one dim, extents of 1 vanish.
+ * k is only collapsed in the order in which the attributes list it, since that is the order of the additions
+ * (numerics rule 5). */
+#include "ir/map.h"
+
+/* Appends a dim to a list, merging it with the last one where both operands allow.  Strides are 0 where
+ * absent. */
+static void add_dim(int64_t extent, int64_t l, int64_t r, int64_t *product, int *n, int64_t *e, int64_t *ls,
+                    int64_t *rs)
+{
+    int last = *n - 1;
+
+    *product *= extent;
+    if (extent == 1) {
+        return;
+    }
+    if (last >= 0 && (!ls || ls[last] == l * extent) && (!rs || rs[last] == r * extent)) {
+        e[last] *= extent;
+    } else {
+        e[++last] = extent;
+        (*n)++;
+    }
+    if (ls) {
+        ls[last] = l;
+    }
+    if (rs) {
+        rs[last] = r;
+    }
+}
+
+static bool listed(const int8_t *axes, int n, int axis)
+{
+    for (int i = 0; i < n; i++) {
+        if (axes[i] == axis) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void ir_dot_describe(const ir_attrs *a, const ir_type *lhs, const int64_t *lhs_strides, const ir_type *rhs,
+                     const int64_t *rhs_strides, ir_dot *out)
+{
+    ir_dot d = {.batch = 1, .m = 1, .n = 1, .k = 1};
+
+    for (int i = 0; i < a->n; i++) {
+        int l = a->dot.lhs_batch[i], r = a->dot.rhs_batch[i];
+
+        add_dim(lhs->dims[l], lhs_strides[l], rhs_strides[r], &d.batch, &d.nb, d.be, d.bl, d.br);
+    }
+    for (int i = 0; i < a->nk; i++) {
+        int l = a->dot.lhs_k[i], r = a->dot.rhs_k[i];
+
+        add_dim(lhs->dims[l], lhs_strides[l], rhs_strides[r], &d.k, &d.nk, d.ke, d.kl, d.kr);
+    }
+    for (int i = 0; i < lhs->rank; i++) {
+        if (!listed(a->dot.lhs_batch, a->n, i) && !listed(a->dot.lhs_k, a->nk, i)) {
+            add_dim(lhs->dims[i], lhs_strides[i], 0, &d.m, &d.nm, d.me, d.ml, NULL);
+        }
+    }
+    for (int i = 0; i < rhs->rank; i++) {
+        if (!listed(a->dot.rhs_batch, a->n, i) && !listed(a->dot.rhs_k, a->nk, i)) {
+            add_dim(rhs->dims[i], 0, rhs_strides[i], &d.n, &d.nn, d.ne, NULL, d.nr);
+        }
+    }
+    *out = d;
+}
+
+bool ir_dot_is_tree(const ir_attrs *a, const ir_type *lhs, const ir_type *rhs)
+{
+    int64_t m = 1, n = 1;
+
+    for (int i = 0; i < lhs->rank; i++) {
+        m *= listed(a->dot.lhs_batch, a->n, i) || listed(a->dot.lhs_k, a->nk, i) ? 1 : lhs->dims[i];
+    }
+    for (int i = 0; i < rhs->rank; i++) {
+        n *= listed(a->dot.rhs_batch, a->n, i) || listed(a->dot.rhs_k, a->nk, i) ? 1 : rhs->dims[i];
+    }
+    return m < 64 && n < 64 && m * n < 64;
+}
