@@ -44,6 +44,8 @@ typedef struct rt_program {
     void (*code_free)(void *code);
 } rt_program;
 
+rt_program *rt_program_new(void); /* zeroed; NULL when out of memory */
+/* Frees p and all it owns: graph, code (code_free), kernels, constants and constant_bytes (free()), each constant (rt_free). */
 void rt_program_free(rt_program *p);
 
 /* One run's memory: an arena and a table of pointers.  Several executions of a program may run at once. */

@@ -20,6 +20,7 @@ typedef struct rt_storage {
     size_t bytes;
     uint32_t refs;
     uint32_t version; /* counts in-place changes (assign) */
+    ir_loc changed;   /* the user's line of the last one: named when a saved value turns out to be changed */
 } rt_storage;
 
 struct tdm_tensor {
@@ -27,12 +28,15 @@ struct tdm_tensor {
     rt_context *ctx;
     rt_storage *storage;   /* NULL: a typed placeholder (unsaved operand of a gradient rule) or a symbolic tensor */
     uint32_t refs;         /* scope, tape and .grad each hold one */
+    rt_scope *scope;       /* where it lives; NULL: held by its owner, the tape or a .grad */
+    tdm_tensor *scope_next, *scope_prev;
     bool requires_grad, retains_grad;
     bool variable;         /* declared a variable: captured by reference */
     rt_tape_node *grad_fn; /* NULL for leaves */
+    rt_tape_node *accumulate; /* a leaf's AccumulateGrad node; NULL until an op on the leaf was recorded */
     tdm_tensor *grad;
     ir_loc loc;            /* where it was made */
-    const char *name;      /* parameters; NULL else */
+    const char *name;      /* parameters; NULL else.  Not owned: must live as long as the context */
     /* symbolic tensors (frontend/): a node of an open graph */
     ir_graph *graph;
     ir_ref ref;
@@ -49,9 +53,15 @@ struct rt_tape_node {
     tdm_tensor *saved[4];  /* operands x, z, w (index 0..2) and result (3): tensors, or typed placeholders where the row does not save them */
     uint32_t saved_version[4];
     bool freed;            /* saved values are gone: a second backward is an error that mentions retain_graph */
-    tdm_tensor *leaf;      /* AccumulateGrad only: the leaf it adds into */
-    tdm_tensor *retained;  /* result with retain_grad, not owned */
+    tdm_tensor *leaf;      /* AccumulateGrad only: the leaf it adds into; not owned, NULL once the leaf is gone */
+    tdm_tensor *retained;  /* result with retain_grad; not owned, NULL once the result is gone */
     ir_loc loc;
+    /* scratch of the backward run with number `run`; meaningless outside it */
+    uint64_t run;
+    uint32_t waiting;      /* contributions still to come */
+    bool wanted, target;   /* leads to a wanted gradient; is itself one */
+    tdm_tensor *incoming;  /* sum of the contributions so far, one reference */
+    rt_tape_node *link;    /* list of nodes that are being freed */
 };
 
 struct rt_context {
@@ -68,34 +78,41 @@ struct rt_context {
     struct rt_caches *caches; /* free lists of tensors, tape nodes and small storages */
 };
 
-/* Initialises with one scope open.  pool may be NULL; level NULL: best. */
+/* Initialises with one scope open, grad mode on.  pool may be NULL; level NULL: best. */
 ir_status rt_context_init(rt_context *c, const rt_level *level, rt_pool *pool);
-void rt_context_destroy(rt_context *c); /* frees every tensor still in a scope */
+void rt_context_destroy(rt_context *c); /* frees every tensor still in a scope; held ones must be released before */
+void rt_context_fail_alloc(rt_context *c, int64_t n); /* tests: the n-th allocation from now on fails, once; < 0: none */
+void rt_context_trim(rt_context *c);                  /* gives cached memory back to the system */
 
 void rt_scope_open(rt_context *c);
 void rt_scope_close(rt_context *c);      /* the outermost stays open */
-tdm_tensor *rt_keep(tdm_tensor *t);      /* moves t to the enclosing scope (one level out); returns t */
+/* t survives the close of the innermost scope: moves it one level out (does nothing if it lives further out); returns t */
+tdm_tensor *rt_keep(tdm_tensor *t);
 tdm_tensor *rt_retain(tdm_tensor *t);    /* one more reference */
 void rt_release(tdm_tensor *t);          /* NULL allowed */
-tdm_tensor *rt_hold(tdm_tensor *t);      /* takes t out of all scopes: the caller owns the reference (parameters) */
+tdm_tensor *rt_hold(tdm_tensor *t);      /* takes t out of its scope: the caller owns one reference (parameters) */
 
 /* In the current scope; contents undefined (rt_tensor_new) or copied from row-major data.  NULL + sticky error on failure. */
 tdm_tensor *rt_tensor_new(rt_context *c, const ir_type *t);
 tdm_tensor *rt_tensor_from(rt_context *c, const ir_type *t, const void *data);
 tdm_tensor *rt_placeholder(rt_context *c, const ir_type *t); /* type only */
-tdm_tensor *rt_contiguous(tdm_tensor *t);                     /* itself, or a row-major copy */
+tdm_tensor *rt_contiguous(tdm_tensor *t);                     /* itself, or a row-major copy (data only: never recorded) */
 ir_status rt_copy_out(const tdm_tensor *t, void *data);       /* row-major elements */
 
 /* Infer, compute (views share storage), record when grad mode is on and an operand requires grad.  This is what the sink's emit
  * does; errors are sticky.  One element-wise op on a small tensor must stay under 150 ns without recording. */
 tdm_tensor *rt_op(rt_context *c, ir_op op, const ir_attrs *a, tdm_tensor *const *x, int n);
 
+ir_status rt_require_grad(tdm_tensor *t, bool on);            /* leaves of a float dtype only */
+ir_status rt_retain_grad(tdm_tensor *t);                      /* backward fills .grad of this inner tensor too; nothing to do on a leaf */
 tdm_tensor *rt_detach(tdm_tensor *t);                         /* a leaf that shares storage */
 ir_status rt_assign(tdm_tensor *t, const tdm_tensor *value);  /* copies value into t's storage, version + 1; an error on a non-leaf that
                                                                  requires grad, and on a leaf that requires grad while grad mode is on */
 /* Reverse mode from outs with upstream douts (NULL entry: ones, scalars only).  wrt NULL: accumulates into the .grad of every
  * leaf reached (and of retain_grad tensors); else fills grads[i] (in the current scope; NULL: not reached) and touches no .grad.
- * create_graph: gradients are recorded.  Contributions are added in descending creation order (numerics.md rule 9). */
+ * create_graph: gradients are recorded.  Contributions are added in descending creation order (numerics.md rule 9); the seeds
+ * douts[0..no) come first, in order.  Saved values are checked before anything is added: an error leaves every .grad as it was
+ * unless memory runs out. */
 ir_status rt_backward(rt_context *c, tdm_tensor *const *outs, tdm_tensor *const *douts, int no, tdm_tensor *const *wrt, int nw,
                       tdm_tensor **grads, bool retain_graph, bool create_graph);
 
