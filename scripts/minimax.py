@@ -1,6 +1,6 @@
 """minimax.py: the coefficients and tables of ir/scalar_f32.def and ir/scalar_f64.def.
 
-Remez exchange for a weighted linear basis: finds c with min over c of max |w(x) (f(x) - sum c_i x^i)|.  Coefficients are
+Lawson's iteration for a weighted linear basis: finds c with min over c of max |w(x) (f(x) - sum c_i x^i)|.  Coefficients are
 rounded to the target precision from the lowest order up, refitting the rest each time.  Needs mpmath.
 
     python3 scripts/minimax.py            print every fit with its error (log2)
@@ -10,7 +10,7 @@ import sys
 import mpmath as mp
 from mpmath import mpf
 
-mp.mp.prec = 200
+mp.mp.prec = 500
 
 
 def rounded(x, bits):
@@ -21,40 +21,37 @@ def rounded(x, bits):
     return mp.ldexp(mp.nint(m * 2**bits), e - bits)
 
 
-def fit(f, w, powers, lo, hi, grid=1500, rounds=25):
-    """Remez: coefficients of x^p, p in powers, and the largest weighted error on a grid."""
+def fit(f, w, powers, lo, hi, grid=300, rounds=40):
+    """Lawson: coefficients of x^p, p in powers; least squares reweighted by the error until it is level."""
     n = len(powers)
     lo, hi = mpf(lo), mpf(hi)
-    xs = [(lo + hi) / 2 + (hi - lo) / 2 * mp.cos(mp.pi * i / grid) for i in range(grid + 1)][::-1]
-    fs = [f(x) for x in xs]
+    xs = [(lo + hi) / 2 + (hi - lo) / 2 * mp.cos(mp.pi * (i + mpf(1) / 2) / grid) for i in range(grid)]
     ws = [w(x) for x in xs]
-    pick = [round(i * grid / n) for i in range(n + 1)]
+    rows = [[v * x**p for p in powers] for x, v in zip(xs, ws)]
+    rhs = [v * f(x) for x, v in zip(xs, ws)]
+    lawson = [mpf(1)] * grid
+    best, best_err = None, mp.inf
     for _ in range(rounds):
-        a = mp.matrix(n + 1, n + 1)
-        b = mp.matrix(n + 1, 1)
-        for r, k in enumerate(pick):
-            for c, p in enumerate(powers):
-                a[r, c] = xs[k]**p
-            a[r, n] = (-1)**r / ws[k]
-            b[r] = fs[k]
+        a, b = mp.matrix(n, n), mp.matrix(n, 1)
+        for r, y, l in zip(rows, rhs, lawson):
+            for i in range(n):
+                b[i] += l * r[i] * y
+                for j in range(i, n):
+                    a[i, j] += l * r[i] * r[j]
+        for i in range(n):
+            for j in range(i):
+                a[i, j] = a[j, i]
         sol = mp.lu_solve(a, b)
-        err = [ws[k] * (fs[k] - sum(sol[c] * xs[k]**p for c, p in enumerate(powers))) for k in range(grid + 1)]
-        runs, start = [], 0  # one extremum of |err| per run of one sign
-        for k in range(1, grid + 2):
-            if k > grid or (err[k] > 0) != (err[start] > 0):
-                runs.append(max(range(start, k), key=lambda j: abs(err[j])))
-                start = k
-        if len(runs) < n + 1:
-            break
-        while len(runs) > n + 1:
-            runs.pop(0 if abs(err[runs[0]]) < abs(err[runs[-1]]) else -1)
-        if runs == pick:
-            break
-        pick = runs
-    return [sol[c] for c in range(n)], max(abs(e) for e in err)
+        err = [abs(y - sum(s * t for s, t in zip(sol, r))) for r, y in zip(rows, rhs)]
+        if max(err) < best_err:
+            best, best_err = [sol[i] for i in range(n)], max(err)
+        lawson = [l * e for l, e in zip(lawson, err)]
+        total = sum(lawson)
+        lawson = [l / total for l in lawson]
+    return best, best_err
 
 
-def fit_rounded(name, f, w, degree, lo, hi, bits, fixed=0, grid=1500):
+def fit_rounded(name, f, w, degree, lo, hi, bits, fixed=0, grid=300):
     """Fits and prints; `fixed` leading coefficients are refitted after each rounding."""
     done = []
     for k in range(degree + 1):
@@ -88,16 +85,16 @@ RELLOG = lambda f: f**3 / mp.log1p(f) if f else mpf(0)
 
 def f32_fits():
     fit_rounded("exp f32 Q", EXPQ, RELEXP, 4, -L2, L2, 24)
-    for d in (7, 8):
+    for d in (8,):
         fit_rounded("log f32 P", LOGP, RELLOG, d, mp.sqrt(.5) - 1, mp.sqrt(2) - 1, 24)
-    for b in (0.875, 1.0):
+    for b in (0.875,):
         for d in (5, 6):
             s = lambda t: (mp.erf(mp.sqrt(t)) / mp.sqrt(t) - 1) if t else 2 / mp.sqrt(mp.pi) - 1
             rel = lambda t: mp.sqrt(t) / mp.erf(mp.sqrt(t)) if t else mpf(1)
             fit_rounded(f"erf f32 small to {b}", s, rel, d, 0, b * b, 24, 3)
-        for d in (9, 10, 11):
-            fit_rounded(f"erf f32 large from {b}", lambda h: mp.erfc(h + mpf("2.25")), lambda h: mpf(1),
-                        d, b - 2.25, 3.925 - 2.25, 24)
+    for d in (5, 6, 7):
+        fit_rounded("erf f32 -log2 erfc", lambda x: -mp.log(mp.erfc(x), 2), lambda x: mp.erfc(x), d, 0.875, 3.925, 24)
+    fit_rounded("exp2 f32", lambda r: mpf(2)**r, lambda r: mpf(2)**-r, 5, -0.5, 0.5, 24)
 
 
 def sin24_fits():
@@ -155,7 +152,7 @@ def two_over_pi(rows, cuts):
                 part = rounded(t, 53)
             col.append(part)
             t -= part
-    mp.mp.prec = 200
+    mp.mp.prec = 500
     return cols
 
 
@@ -201,7 +198,6 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["tables"]:
         tables()
     else:
-        constants()
-        f32_fits()
-        sin24_fits()
-        f64_fits()
+        for part in (constants, f32_fits, sin24_fits, f64_fits):
+            if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
+                part()

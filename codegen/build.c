@@ -1,0 +1,84 @@
+/* codegen/build.c: the small builders of cg.h, on which every emitter stands.
+ *
+ * All are pure functions of the context's lane count: with 1 lane they give scalars, else vectors.  Constants fold. */
+#include "codegen/cg.h"
+
+#include <string.h>
+
+LLVMTypeRef cg_scalar_type(cg *c, ir_dtype d)
+{
+    switch (d) {
+    case IR_DT_bool: return LLVMInt1TypeInContext(c->ctx);
+    case IR_DT_u8: return LLVMInt8TypeInContext(c->ctx);
+    case IR_DT_u32:
+    case IR_DT_i32: return LLVMInt32TypeInContext(c->ctx);
+    case IR_DT_i64: return LLVMInt64TypeInContext(c->ctx);
+    case IR_DT_f32: return LLVMFloatTypeInContext(c->ctx);
+    default: return LLVMDoubleTypeInContext(c->ctx);
+    }
+}
+
+LLVMTypeRef cg_memory_type(cg *c, ir_dtype d)
+{
+    return d == IR_DT_bool ? LLVMInt8TypeInContext(c->ctx) : cg_scalar_type(c, d);
+}
+
+LLVMTypeRef cg_vector_of(cg *c, LLVMTypeRef elem)
+{
+    return c->lanes == 1 ? elem : LLVMVectorType(elem, (unsigned)c->lanes);
+}
+
+LLVMValueRef cg_splat(cg *c, LLVMValueRef scalar)
+{
+    if (c->lanes == 1)
+        return scalar;
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(c->ctx);
+    LLVMValueRef undef = LLVMGetPoison(cg_vector_of(c, LLVMTypeOf(scalar)));
+    LLVMValueRef first = LLVMBuildInsertElement(c->b, undef, scalar, LLVMConstInt(i32, 0, 0), "");
+    LLVMValueRef mask = LLVMConstNull(LLVMVectorType(i32, (unsigned)c->lanes));
+
+    return LLVMBuildShuffleVector(c->b, first, undef, mask, "");
+}
+
+LLVMValueRef cg_i64(cg *c, int64_t v)
+{
+    return LLVMConstInt(LLVMInt64TypeInContext(c->ctx), (unsigned long long)v, 1);
+}
+
+LLVMValueRef cg_real(cg *c, ir_dtype d, double v)
+{
+    LLVMTypeRef t = cg_scalar_type(c, d);
+
+    if (ir_dtype_is_float(d))
+        return cg_splat(c, LLVMConstReal(t, d == IR_DT_f32 ? (double)(float)v : v));
+    if (d == IR_DT_bool)
+        return cg_splat(c, LLVMConstInt(t, v != 0, 0));
+    return cg_splat(c, LLVMConstInt(t, (unsigned long long)(int64_t)v, 1));
+}
+
+LLVMValueRef cg_lane_ids(cg *c, LLVMTypeRef int_elem)
+{
+    LLVMValueRef ids[64];
+
+    if (c->lanes == 1)
+        return LLVMConstNull(int_elem);
+    for (int i = 0; i < c->lanes; i++)
+        ids[i] = LLVMConstInt(int_elem, (unsigned long long)i, 0);
+    return LLVMConstVector(ids, (unsigned)c->lanes);
+}
+
+LLVMValueRef cg_intrinsic(cg *c, const char *name, LLVMTypeRef *types, int type_count, LLVMValueRef *args, int arg_count)
+{
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef f = LLVMGetIntrinsicDeclaration(c->module, id, types, (size_t)type_count);
+    LLVMTypeRef t = LLVMIntrinsicGetType(c->ctx, id, types, (size_t)type_count);
+
+    return LLVMBuildCall2(c->b, t, f, args, (unsigned)arg_count, "");
+}
+
+LLVMValueRef cg_fma(cg *c, LLVMValueRef a, LLVMValueRef b, LLVMValueRef acc)
+{
+    LLVMTypeRef t = LLVMTypeOf(a);
+
+    return cg_intrinsic(c, "llvm.fma", &t, 1, (LLVMValueRef[]){a, b, acc}, 3);
+}
