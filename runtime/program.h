@@ -61,7 +61,8 @@ void rt_exec_free(rt_exec *x);
 static inline void rt_exec_input(rt_exec *x, int i, const void *data) { x->args[1 + i] = (void *)(uintptr_t)data; }
 static inline void rt_exec_output(rt_exec *x, int i, void *data) { x->args[1 + x->program->graph->input_count + i] = data; }
 static inline void rt_exec_run(rt_exec *x) { x->program->entry(x->args, &x->services); }
-/* Runs kernel by kernel and adds each one's nanoseconds to ns[kernel_count]. */
-void rt_exec_run_timed(rt_exec *x, double *ns);
+/* Runs kernel by kernel, adding each one's nanoseconds to ns[kernel_count] (may be NULL), calls visit(user, i) after kernel i (may be
+ * NULL), and makes the buffer table's final copies. */
+void rt_exec_run_timed(rt_exec *x, double *ns, void (*visit)(void *user, int kernel), void *user);
 
 #endif

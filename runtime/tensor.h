@@ -20,6 +20,7 @@ typedef struct rt_storage {
     size_t bytes;
     uint32_t refs;
     uint32_t version; /* counts in-place changes (assign) */
+    uint32_t busy;    /* a running program is about to write it (frontend/exec.c) */
     ir_loc changed;   /* the user's line of the last one: named when a saved value turns out to be changed */
 } rt_storage;
 

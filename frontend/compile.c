@@ -1,0 +1,138 @@
+/* frontend/compile.c: a closed graph -> passes -> codegen -> a program. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "frontend/fe.h"
+
+static const tdm_loc nowhere = {NULL, 0};
+
+/* Folding computes on the eager kernels: there is no second copy of the arithmetic. */
+static ir_status fold_eval(void *user, ir_op op, const ir_attrs *a, const ir_type *const *xt, const void *const *x, int n,
+                           const ir_type *yt, void *y)
+{
+    rt_array in[4];
+    const rt_array *at[4];
+    if (n > 4) return IR_EUNSUPPORTED;
+    for (int i = 0; i < n; i++) {
+        in[i] = rt_array_of(xt[i], (void *)(uintptr_t)x[i]);
+        at[i] = &in[i];
+    }
+    rt_array out = rt_array_of(yt, y);
+    return rt_compute(user, op, a, at, n, &out);
+}
+
+pass_context fe_pass_context(tdm_context *ctx)
+{
+    return (pass_context){.eval = fold_eval, .eval_user = &ctx->rt.engine, .err = &ctx->rt.error};
+}
+
+cg_options fe_codegen_options(const tdm_context *ctx)
+{
+    return (cg_options){.lanes = ctx->options.width, .isa = ctx->options.isa, .threads = ctx->options.threads, .debug_info = true};
+}
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static void add_stage(rt_program *p, const char *name, double ms)
+{
+    if (p->stage_count < (int)(sizeof p->stages / sizeof *p->stages)) p->stages[p->stage_count++] = (rt_stage_time){name, ms};
+}
+
+/* Runs the passes over g and codegen over the result; the pieces end up in p. */
+static bool build(tdm_program *p, const ir_graph *g)
+{
+    tdm_context *ctx = p->ctx;
+    pass_context pc = fe_pass_context(ctx);
+    pass_report reports[16];
+    int count = 16;
+
+    p->map_count = g->count;
+    p->map = malloc((g->count + 1) * sizeof *p->map);
+    if (!p->map) {
+        fe_fail(ctx, nowhere, IR_ENOMEM, "compile: out of memory");
+        return false;
+    }
+    p->p.graph = pass_run_pipeline(&pc, g, NULL, reports, &count, NULL, NULL, p->map);
+    if (!p->p.graph) {
+        fe_fail(ctx, nowhere, IR_EARG, "compile: a pass failed");
+        return false;
+    }
+    for (int i = 0; i < count; i++) add_stage(&p->p, reports[i].name, reports[i].ms);
+    double before = now_ms();
+    const cg_api *api = fe_codegen(ctx);
+    if (!api) return false;
+    double loading = now_ms() - before;
+    if (loading > 0.05) add_stage(&p->p, "load", loading);
+    cg_options o = fe_codegen_options(ctx);
+    ir_status s = api->compile(&o, &p->p, &ctx->rt.error);
+    if (s != IR_OK) fe_fail(ctx, nowhere, s, "compile: code generation failed");
+    return s == IR_OK;
+}
+
+/* The captured tensor behind every input of the final graph; inputs keep their order through the passes. */
+static bool bind_captures(tdm_program *p, const tdm_graph *source, const ir_graph *g)
+{
+    const ir_graph *final = p->p.graph;
+    p->bound = calloc((size_t)final->input_count + 1, sizeof *p->bound);
+    if (!p->bound) {
+        fe_fail(p->ctx, nowhere, IR_ENOMEM, "compile: out of memory");
+        return false;
+    }
+    p->rng_input = -1;
+    for (int i = 0; i < final->input_count; i++) {
+        ir_ref leaf = g->inputs[i];
+        if (source->rng == leaf) p->rng_input = i;
+        for (int k = 0; k < source->capture_count; k++)
+            if (source->captures[k].leaf == leaf && !source->captures[k].tensor->graph)
+                p->bound[i] = rt_retain(source->captures[k].tensor);
+    }
+    return true;
+}
+
+tdm_program *tdm_compile(tdm_graph *source, const char *const *dims)
+{
+    if (!source) return NULL;
+    tdm_context *ctx = source->ctx;
+    if (!tdm_ok(ctx)) return NULL;
+    if (!source->closed) {
+        fe_fail(ctx, nowhere, IR_ESTATE, "compile: graph '%s' is still open", source->g->name);
+        return NULL;
+    }
+    if (source->g->output_count == 0 && source->g->assign_count == 0) {
+        fe_fail(ctx, nowhere, IR_ESTATE, "compile: graph '%s' has no outputs and no assigns", source->g->name);
+        return NULL;
+    }
+    ir_graph *special = source->g->symbol_count ? fe_specialize(ctx, source->g, dims) : NULL;
+    if (!tdm_ok(ctx)) return NULL;
+    tdm_program *p = calloc(1, sizeof *p);
+    if (!p) {
+        ir_graph_free(special);
+        fe_fail(ctx, nowhere, IR_ENOMEM, "compile: out of memory");
+        return NULL;
+    }
+    p->ctx = ctx;
+    const ir_graph *g = special ? special : source->g;
+    bool ok = build(p, g) && bind_captures(p, source, g);
+    p->graph = (tdm_graph){.ctx = ctx, .g = p->p.graph, .rng = IR_NONE, .closed = true, .borrowed = true};
+    ir_graph_free(special);
+    if (ok) return p;
+    tdm_program_free(p);
+    return NULL;
+}
+
+void tdm_program_free(tdm_program *p)
+{
+    if (!p) return;
+    for (int i = 0; p->bound && i < p->p.graph->input_count; i++) rt_release(p->bound[i]);
+    free(p->bound);
+    free(p->map);
+    rt_program_free(&p->p);
+    free(p);
+}

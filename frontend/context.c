@@ -1,0 +1,243 @@
+/* frontend/context.c: the context: options, errors, names, scopes. */
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/fe.h"
+
+#define VERSION "0.1.0"
+
+const char *tdm_version(void)
+{
+    return VERSION;
+}
+
+tdm_status fe_status(ir_status s)
+{
+    _Static_assert((int)TDM_EUNSUPPORTED == (int)IR_EUNSUPPORTED && (int)TDM_ESTATE == (int)IR_ESTATE,
+                   "public and internal codes are the same numbers");
+    return (tdm_status)s;
+}
+
+/* " (model.c:14)" at the end of the message, cut short if need be. */
+void fe_locate(tdm_context *ctx, tdm_loc at)
+{
+    ir_error *e = &ctx->rt.error;
+    char place[160];
+
+    if (!at.file || ctx->located) return;
+    ctx->located = true;
+    const char *base = strrchr(at.file, '/');
+    int n = snprintf(place, sizeof place, " (%.120s:%u)", base ? base + 1 : at.file, at.line);
+    size_t len = strlen(e->text), room = sizeof e->text - 1;
+    size_t start = len + (size_t)n > room ? room - (size_t)n : len;
+    memcpy(e->text + start, place, (size_t)n + 1);
+}
+
+tdm_status fe_fail(tdm_context *ctx, tdm_loc at, ir_status s, const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+
+    if (ctx->rt.error.status != IR_OK) return fe_status(ctx->rt.error.status);
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    ir_fail(&ctx->rt.error, s, "%s", text);
+    fe_locate(ctx, at);
+    return fe_status(s);
+}
+
+bool fe_valid_dtype(tdm_dtype d)
+{
+    return (int)d >= 0 && (int)d < IR_DT_COUNT;
+}
+
+ir_type fe_type(tdm_dtype d, tdm_dims shape)
+{
+    _Static_assert((int)TDM_F64 == (int)IR_DT_f64 && (int)TDM_U32 == (int)IR_DT_u32 && (int)TDM_I32 == (int)IR_DT_i32,
+                   "public and internal dtypes are the same numbers");
+    return ir_type_make((ir_dtype)d, shape.rank, shape.dims);
+}
+
+const char *fe_keep_name(tdm_context *ctx, const char *name)
+{
+    size_t n = strlen(name) + 1;
+    fe_name *kept = malloc(sizeof *kept + n);
+
+    if (!kept) return NULL;
+    memcpy(kept->text, name, n);
+    kept->next = ctx->names;
+    ctx->names = kept;
+    return kept->text;
+}
+
+static int available_cpus(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+/* Checks options and sets ctx->options, the kernels and the pool; errors are sticky. */
+static const rt_level *apply_options(tdm_context *ctx, const tdm_options *o)
+{
+    const tdm_loc nowhere = {NULL, 0};
+    const rt_level *level = rt_level_best();
+
+    if (o) ctx->options = *o;
+    if (ctx->options.threads < 0 || ctx->options.threads > 1024)
+        fe_fail(ctx, nowhere, IR_EARG, "options: threads is %d, expected 0 to 1024", ctx->options.threads);
+    if (ctx->options.threads <= 0) ctx->options.threads = available_cpus();
+    int w = ctx->options.width;
+    if (w != 0 && w != 1 && w != 4 && w != 8 && w != 16)
+        fe_fail(ctx, nowhere, IR_EARG, "options: width is %d, expected 16, 8, 4 or 1", w);
+    if (ctx->options.numerics != TDM_STRICT)
+        fe_fail(ctx, nowhere, IR_EUNSUPPORTED, "options: numerics 'fast' is not built in: only 'strict' is");
+    if (ctx->options.isa) {
+        const rt_level *named = rt_level_named(ctx->options.isa);
+        if (!named)
+            fe_fail(ctx, nowhere, IR_EARG, "options: isa '%.40s' is not one of x86-64, x86-64-v3, x86-64-v4, or this CPU lacks it",
+                    ctx->options.isa);
+        snprintf(ctx->isa, sizeof ctx->isa, "%s", ctx->options.isa);
+        ctx->options.isa = named ? ctx->isa : NULL;
+        if (named) level = named;
+    }
+    return level;
+}
+
+tdm_context *tdm_context_new(const tdm_options *options)
+{
+    tdm_context *ctx = calloc(1, sizeof *ctx);
+    if (!ctx) return NULL;
+
+    const rt_level *level = apply_options(ctx, options);
+    ir_error early = ctx->rt.error;
+    if (ctx->options.threads > 1 && early.status == IR_OK) {
+        ctx->pool = rt_pool_new(ctx->options.threads);
+        if (!ctx->pool) ir_fail(&early, IR_ENOMEM, "context: %d threads can't be started", ctx->options.threads);
+    }
+    if (rt_context_init(&ctx->rt, level, ctx->pool) != IR_OK) {
+        rt_pool_free(ctx->pool);
+        free(ctx);
+        return NULL;
+    }
+    ctx->rt.error = early;
+    tdm_seed(ctx, ctx->options.seed);
+    ir_type none = ir_type_make(IR_DT_f32, 0, NULL);
+    ctx->error_tensor = rt_placeholder(&ctx->rt, &none);
+    if (!ctx->error_tensor) {
+        tdm_context_free(ctx);
+        return NULL;
+    }
+    rt_hold(ctx->error_tensor);
+    return ctx;
+}
+
+void tdm_context_free(tdm_context *ctx)
+{
+    if (!ctx) return;
+    if (ctx->open) tdm_graph_free(ctx->open);
+    rt_release(ctx->error_tensor);
+    rt_context_destroy(&ctx->rt);
+    rt_pool_free(ctx->pool);
+    while (ctx->names) {
+        fe_name *next = ctx->names->next;
+        free(ctx->names);
+        ctx->names = next;
+    }
+    free(ctx); /* the LLVM half stays loaded: unloading it is not safe, and loading it again is free */
+}
+
+bool tdm_ok(const tdm_context *ctx)
+{
+    return ctx->rt.error.status == IR_OK;
+}
+
+const char *tdm_error(const tdm_context *ctx)
+{
+    return ctx->rt.error.status == IR_OK ? "" : ctx->rt.error.text;
+}
+
+tdm_status tdm_error_code(const tdm_context *ctx)
+{
+    return fe_status(ctx->rt.error.status);
+}
+
+void tdm_clear_error(tdm_context *ctx)
+{
+    memset(&ctx->rt.error, 0, sizeof ctx->rt.error);
+    ctx->located = false;
+}
+
+int tdm_threads(const tdm_context *ctx)
+{
+    return ctx->options.threads;
+}
+
+void tdm_seed(tdm_context *ctx, uint64_t seed)
+{
+    ctx->rt.rng_seed[0] = (uint32_t)seed;
+    ctx->rt.rng_seed[1] = (uint32_t)(seed >> 32);
+    ctx->rt.rng_counter = 0;
+}
+
+void tdm_scope_open(tdm_context *ctx)
+{
+    rt_scope_open(&ctx->rt);
+}
+
+void tdm_scope_close(tdm_context *ctx)
+{
+    rt_scope_close(&ctx->rt);
+}
+
+tdm_tensor *tdm_keep(tdm_tensor *t)
+{
+    return tdm_is_error(t) ? t : rt_keep(t);
+}
+
+tdm_tensor *tdm_hold(tdm_tensor *t)
+{
+    return tdm_is_error(t) ? t : rt_hold(t);
+}
+
+void tdm_release(tdm_tensor *t)
+{
+    if (!tdm_is_error(t)) rt_release(t);
+}
+
+size_t tdm_live_bytes(const tdm_context *ctx)
+{
+    return ctx->rt.live_bytes;
+}
+
+size_t tdm_peak_bytes(const tdm_context *ctx)
+{
+    return ctx->rt.peak_bytes;
+}
+
+void tdm_reset_peak_bytes(tdm_context *ctx)
+{
+    ctx->rt.peak_bytes = ctx->rt.live_bytes;
+}
+
+bool tdm_grad_mode(tdm_context *ctx, bool on)
+{
+    bool former = ctx->rt.grad_mode;
+    ctx->rt.grad_mode = on;
+    return former;
+}
+
+void tdm_profile(tdm_context *ctx, bool on)
+{
+    memset(ctx->op_ns, 0, sizeof ctx->op_ns);
+    ctx->rt.op_ns = on ? ctx->op_ns : NULL;
+}
+
+const char *tdm_profile_op(const tdm_context *ctx, int i, double *ns)
+{
+    if (i < 0 || i >= IR_OP_COUNT) return NULL;
+    *ns = ctx->op_ns[i];
+    return ir_ops[i].name;
+}

@@ -1,0 +1,125 @@
+/* frontend/fe.h: what the files of this folder share.  Users' calls come in here.
+ *
+ * The one door: fe_begin checks the context and picks the sink (an open graph's, else the eager engine's), fe_use turns
+ * each operand into a value of that sink (capturing eager tensors into an open graph), the call emits, and fe_end makes the
+ * result a tensor again. */
+#ifndef TANDEM_FE_H
+#define TANDEM_FE_H
+
+#include <tandem/inspect.h>
+#include <tandem/tandem.h>
+
+#include "codegen/codegen.h"
+#include "ir/ir.h"
+#include "passes/passes.h"
+#include "runtime/pool.h"
+#include "runtime/program.h"
+#include "runtime/tensor.h"
+
+/* A public function's macro adds file and line; inside frontend/ the functions themselves are meant. */
+#include "frontend/undef.h"
+
+/* A leaf of a graph under definition: a captured tensor, an input or an inner tensor that collects a gradient. */
+typedef struct fe_capture {
+    tdm_tensor *tensor; /* held; NULL for plain inputs */
+    ir_ref leaf;        /* the node that stands for it; a constant's for captures by value */
+    ir_ref current;     /* what reads see: the leaf, or the value last assigned */
+    ir_ref grad;        /* the graph's .grad: IR_NONE for none */
+    bool wants_grad;
+    bool by_value;
+} fe_capture;
+
+struct tdm_graph {
+    tdm_context *ctx;
+    ir_graph *g;
+    fe_capture *captures;
+    int capture_count, capture_capacity;
+    ir_ref rng; /* the hidden input of the random state, u32[4]; IR_NONE */
+    bool closed;
+    bool borrowed; /* g belongs to a program */
+};
+
+typedef struct fe_name {
+    struct fe_name *next;
+    char text[];
+} fe_name;
+
+struct tdm_context {
+    rt_context rt; /* must stay first */
+    tdm_options options;
+    char isa[16];
+    rt_pool *pool;
+    tdm_graph *open;
+    tdm_tensor *error_tensor;
+    bool located; /* the error's text ends with the caller's place */
+    fe_name *names;
+    void *codegen_library;
+    const cg_api *codegen;
+    double op_ns[IR_OP_COUNT];
+};
+
+struct tdm_program {
+    tdm_context *ctx;
+    rt_program p;
+    tdm_graph graph;      /* borrowed view of p.graph for inspect.h */
+    ir_ref *map;          /* source node -> final node */
+    uint32_t map_count;
+    tdm_tensor **bound;   /* captured tensor of input i of the final graph, or NULL; held */
+    int rng_input;        /* index of the hidden input, -1 */
+    int users;            /* executions alive */
+};
+
+struct tdm_exec {
+    tdm_program *program;
+    rt_exec *x;
+    tdm_tensor **inputs;  /* tensor bound to input i (held), NULL if data or none */
+    bool *ready;
+    int missing;          /* inputs that nothing is bound to */
+    tdm_tensor **outputs; /* held */
+    tdm_tensor **written; /* variables that a run assigns; not owned */
+    int written_count;
+    uint32_t rng_state[4];
+};
+
+/* ---- errors ---- */
+__attribute__((format(printf, 4, 5))) tdm_status fe_fail(tdm_context *ctx, tdm_loc at, ir_status s, const char *fmt, ...);
+tdm_status fe_status(ir_status s);
+/* Appends the caller's place to the context's error, once. */
+void fe_locate(tdm_context *ctx, tdm_loc at);
+ir_type fe_type(tdm_dtype d, tdm_dims shape);
+bool fe_valid_dtype(tdm_dtype d);
+const char *fe_keep_name(tdm_context *ctx, const char *name); /* a copy that lives as long as ctx; NULL when out of memory */
+
+/* ---- the door ---- */
+typedef struct fe_call {
+    tdm_context *ctx;
+    ir_sink *s;
+    const char *op;
+    tdm_loc at;
+    bool scoped;       /* temporaries of a composite die at the end of the call */
+    tdm_tensor *in[4]; /* operands seen, so that a result that is one of them stays where it is */
+    int n;
+} fe_call;
+
+/* False when the call can't go on (an error is, or already was, recorded). */
+bool fe_begin(fe_call *c, tdm_context *ctx, const char *op, tdm_loc at, bool composite);
+tdm_context *fe_context_of(tdm_tensor *x, tdm_tensor *z, tdm_tensor *w);
+ir_val fe_use(fe_call *c, tdm_tensor *t, const char *argument);
+tdm_tensor *fe_end(fe_call *c, ir_val v);
+
+/* ---- graph definition (graph.c) ---- */
+ir_ref fe_capture_ref(tdm_graph *g, tdm_tensor *t, tdm_loc at); /* IR_NONE + error */
+fe_capture *fe_capture_find(tdm_graph *g, const tdm_tensor *t);
+fe_capture *fe_capture_add(tdm_graph *g, tdm_tensor *t, ir_ref leaf);
+tdm_tensor *fe_symbolic(tdm_graph *g, ir_ref r);                /* a handle in the current scope */
+void fe_graph_locate(tdm_graph *g, tdm_loc at);                 /* copies the graph's error into the context */
+ir_ref fe_rng_ref(tdm_graph *g);
+tdm_graph *fe_graph_wrap(tdm_context *ctx, ir_graph *g);        /* takes g; frees it on failure */
+ir_graph *fe_specialize(tdm_context *ctx, const ir_graph *g, const char *const *dims);
+
+/* ---- compiling ---- */
+const cg_api *fe_codegen(tdm_context *ctx); /* loads the LLVM half at the first call; NULL + error */
+cg_options fe_codegen_options(const tdm_context *ctx);
+pass_context fe_pass_context(tdm_context *ctx);
+
+#endif
