@@ -361,8 +361,8 @@ static ir_status check_seed(rt_context *c, const tdm_tensor *out, const tdm_tens
     if (!out->requires_grad) {
         return ir_fail(
             &c->error, IR_ESTATE,
-            "backward: output %d (%s) has no graph: nothing it was computed from requires grad, or no_grad was on",
-            i, to);
+            "backward: output %d (%s) has no graph: nothing it came from requires grad, or no_grad was on", i,
+            to);
     }
     if (!dout && ir_type_elements(&out->a.type) != 1) {
         return ir_fail(&c->error, IR_ESHAPE,

@@ -150,7 +150,7 @@ ir_status rt_node_check_saved(rt_context *c, const rt_tape_node *n)
     if (n->freed) {
         return ir_fail(
             &c->error, IR_ESTATE,
-            "backward: the values saved by %s (%s) were freed by an earlier backward: that one needs retain_graph",
+            "backward: the values that %s (%s) saved were freed by an earlier backward: give it retain_graph",
             n->name, place(&n->loc, at));
     }
     for (int i = 0; i < 4; i++) {

@@ -1,0 +1,87 @@
+/* runtime/program.c: owning a compiled program, and the memory of one execution of it.
+ *
+ *   args   [arena][inputs and variables][outputs][constants]
+ *
+ * The arena and the constants are set here once; the caller points inputs and outputs at its own memory.
+ * Running allocates nothing. */
+#include "runtime/program.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+rt_program *rt_program_new(void)
+{
+    return calloc(1, sizeof(rt_program));
+}
+
+void rt_program_free(rt_program *p)
+{
+    if (!p) {
+        return;
+    }
+    if (p->code_free) {
+        p->code_free(p->code);
+    }
+    for (int i = 0; p->constants && i < p->constant_count; i++) {
+        rt_free((void *)(uintptr_t)p->constants[i], p->constant_bytes[i]);
+    }
+    free(p->constants);
+    free(p->constant_bytes);
+    free(p->kernels);
+    if (p->graph) {
+        ir_graph_free(p->graph);
+    }
+    free(p);
+}
+
+rt_exec *rt_exec_new(const rt_program *p, rt_pool *pool, ir_error *e)
+{
+    size_t before = 1 + (size_t)p->graph->input_count + (size_t)p->graph->output_count;
+    size_t arena = p->graph->buffers.arena_bytes;
+    rt_exec *x = calloc(1, sizeof *x);
+
+    if (x) {
+        x->program = p;
+        x->services = (rt_services){pool, rt_parallel};
+        x->args = calloc(before + (size_t)p->constant_count, sizeof *x->args);
+        x->arena = rt_alloc(arena);
+    }
+    if (!x || !x->args || !x->arena) {
+        rt_exec_free(x);
+        ir_fail(e, IR_ENOMEM, "out of memory: an execution needs an arena of %zu bytes", arena);
+        return NULL;
+    }
+    x->args[0] = x->arena;
+    for (int i = 0; i < p->constant_count; i++) {
+        x->args[before + (size_t)i] = (void *)(uintptr_t)p->constants[i];
+    }
+    return x;
+}
+
+void rt_exec_free(rt_exec *x)
+{
+    if (!x) {
+        return;
+    }
+    rt_free(x->arena, x->program->graph->buffers.arena_bytes);
+    free(x->args);
+    free(x);
+}
+
+void rt_exec_run_timed(rt_exec *x, double *ns)
+{
+    for (int i = 0; i < x->program->kernel_count; i++) {
+        const rt_program_kernel *k = &x->program->kernels[i];
+        struct timespec begin, end;
+
+        clock_gettime(CLOCK_MONOTONIC, &begin);
+        if (k->grain) {
+            x->services.parallel(x->services.pool, k->fn, x->args, k->units, k->grain);
+        } else {
+            k->fn(x->args, 0, k->units);
+        }
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        ns[i] += (double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec);
+    }
+}
