@@ -1,0 +1,52 @@
+/* runtime/compute.c: rt_compute: one op on strided arrays, by class; and the chunks of parallel work.
+ *
+ *   (op, attributes, operands of any strides)  ->  row-major result
+ *
+ * Used by the eager engine, constant folding and the tests: there is no second copy of the arithmetic. */
+#include "runtime/compute.h"
+
+void rt_split(const rt_engine *e, rt_chunk_fn *fn, void *work, int64_t n, double ns)
+{
+    double grain = 2000 / ns;
+    void *args[1] = {work};
+
+    if (!e->pool || (double)n < 2 * grain)
+        fn(args, 0, n);
+    else
+        rt_parallel(e->pool, fn, args, n, grain < 1 ? 1 : (int64_t)grain);
+}
+
+/* Views are copied; a reshape keeps the row-major order of the elements, so any x will do. */
+static ir_status compute_view(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *x,
+                              const rt_array *y)
+{
+    rt_array view;
+
+    if (op == IR_reshape)
+        view = *x;
+    else if (!rt_array_view(op, a, x, &y->type, &view))
+        return IR_EARG;
+    rt_copy(e, &view, y->data);
+    return IR_OK;
+}
+
+static ir_status compute_index(const rt_engine *e, ir_op op, const rt_array *const *x, const rt_array *y)
+{
+    return op == IR_gather ? rt_gather(e, x[0], x[1], y) : rt_scatter_add(e, x, y);
+}
+
+ir_status rt_compute(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x, int n,
+                     const rt_array *y)
+{
+    switch (ir_ops[op].cls) {
+    case IR_POINTWISE: return rt_pointwise(e, op, a, x, n, y);
+    case IR_VIEW: return compute_view(e, op, a, x[0], y);
+    case IR_PAD: return rt_pad(e, a, x[0], y);
+    case IR_REDUCE: return op == IR_argmax ? rt_argmax(e, a, x[0], y) : rt_reduce(e, op, a, x[0], y);
+    case IR_CONTRACT: return rt_dot(e, a, x[0], x[1], y);
+    case IR_INDEX: return compute_index(e, op, x, y);
+    case IR_GENERATE: return rt_generate(e, op, a, x, y);
+    case IR_LEAF: break;
+    }
+    return IR_EARG; /* leaves hold values, they do not compute them */
+}

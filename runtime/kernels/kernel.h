@@ -1,0 +1,47 @@
+/* runtime/kernels/kernel.h: names of one level.  Every file here is compiled with -DRT_LEVEL=1, 3 and 4; an
+ * external symbol is written RT_V(name) and becomes name_v1, name_v3 or name_v4. */
+#ifndef TANDEM_RT_KERNEL_H
+#define TANDEM_RT_KERNEL_H
+
+#include "runtime/level.h"
+
+#ifndef RT_LEVEL
+#define RT_LEVEL 1
+#endif
+
+#define RT_PASTE_(a, b) a##b
+#define RT_PASTE(a, b) RT_PASTE_(a, b)
+#define RT_V(name) RT_PASTE(name##_v, RT_LEVEL)
+
+#if RT_LEVEL == 4
+#define RT_VECTOR_BYTES 64
+#elif RT_LEVEL == 3
+#define RT_VECTOR_BYTES 32
+#else
+#define RT_VECTOR_BYTES 16
+#endif
+
+/* Tables that table.c gathers. */
+extern rt_row_fn *const RT_V(rt_rows_f32)[IR_OP_COUNT], *const RT_V(rt_rows_f64)[IR_OP_COUNT];
+extern rt_row_fn *const RT_V(rt_rows_u8)[IR_OP_COUNT], *const RT_V(rt_rows_u32)[IR_OP_COUNT];
+extern rt_row_fn *const RT_V(rt_rows_i32)[IR_OP_COUNT], *const RT_V(rt_rows_i64)[IR_OP_COUNT];
+extern rt_row_fn *const RT_V(rt_rows_bool)[IR_OP_COUNT];
+extern rt_row_fn *const RT_V(rt_convert)[IR_DT_COUNT][IR_DT_COUNT];
+rt_row_fn RT_V(rt_clamp_f32), RT_V(rt_clamp_f64);
+rt_generate_fn RT_V(rt_random_bits);
+
+#define RT_NUMBERS(X) X(u8) X(u32) X(i32) X(i64) X(f32) X(f64)
+#define X(dt)                                                                              \
+    rt_generate_fn RT_V(rt_iota_##dt);                                                     \
+    rt_inner_fn RT_V(rt_sum_inner_##dt), RT_V(rt_max_inner_##dt), RT_V(rt_min_inner_##dt); \
+    rt_outer_fn RT_V(rt_sum_outer_##dt), RT_V(rt_max_outer_##dt), RT_V(rt_min_outer_##dt); \
+    rt_inner_fn RT_V(rt_argmax_##dt);                                                      \
+    rt_accumulate_fn RT_V(rt_accumulate_##dt);
+RT_NUMBERS(X)
+#undef X
+
+rt_copy_fn RT_V(rt_copy_1), RT_V(rt_copy_4), RT_V(rt_copy_8);
+rt_transpose_fn RT_V(rt_transpose_1), RT_V(rt_transpose_4), RT_V(rt_transpose_8);
+extern const rt_dot_kernels RT_V(rt_dot_f32), RT_V(rt_dot_f64);
+
+#endif

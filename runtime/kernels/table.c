@@ -1,0 +1,38 @@
+/* runtime/kernels/table.c: the table of one level's kernels, in the terms of runtime/level.h. */
+#include "runtime/kernels/kernel.h"
+
+#undef bool /* stdbool.h's macro would be pasted as _Bool */
+
+#if RT_LEVEL == 4
+#define NAME "x86-64-v4"
+#elif RT_LEVEL == 3
+#define NAME "x86-64-v3"
+#else
+#define NAME "x86-64"
+#endif
+
+#define EACH(prefix)                                                                                    \
+    {[IR_DT_u8] = RT_V(prefix##u8),   [IR_DT_u32] = RT_V(prefix##u32), [IR_DT_i32] = RT_V(prefix##i32), \
+     [IR_DT_i64] = RT_V(prefix##i64), [IR_DT_f32] = RT_V(prefix##f32), [IR_DT_f64] = RT_V(prefix##f64)}
+
+const rt_level RT_V(rt_level) = {
+    .name = NAME,
+    .pointwise = {[IR_DT_bool] = RT_V(rt_rows_bool),
+                  [IR_DT_u8] = RT_V(rt_rows_u8),
+                  [IR_DT_u32] = RT_V(rt_rows_u32),
+                  [IR_DT_i32] = RT_V(rt_rows_i32),
+                  [IR_DT_i64] = RT_V(rt_rows_i64),
+                  [IR_DT_f32] = RT_V(rt_rows_f32),
+                  [IR_DT_f64] = RT_V(rt_rows_f64)},
+    .convert = &RT_V(rt_convert),
+    .clamp = {[IR_DT_f32] = RT_V(rt_clamp_f32), [IR_DT_f64] = RT_V(rt_clamp_f64)},
+    .iota = EACH(rt_iota_),
+    .random_bits = RT_V(rt_random_bits),
+    .inner = {[RT_SUM] = EACH(rt_sum_inner_), [RT_MAX] = EACH(rt_max_inner_), [RT_MIN] = EACH(rt_min_inner_)},
+    .outer = {[RT_SUM] = EACH(rt_sum_outer_), [RT_MAX] = EACH(rt_max_outer_), [RT_MIN] = EACH(rt_min_outer_)},
+    .argmax = EACH(rt_argmax_),
+    .copy = {[1] = RT_V(rt_copy_1), [4] = RT_V(rt_copy_4), [8] = RT_V(rt_copy_8)},
+    .transpose = {[1] = RT_V(rt_transpose_1), [4] = RT_V(rt_transpose_4), [8] = RT_V(rt_transpose_8)},
+    .accumulate = EACH(rt_accumulate_),
+    .dot = {[IR_DT_f32] = &RT_V(rt_dot_f32), [IR_DT_f64] = &RT_V(rt_dot_f64)},
+};
