@@ -1,0 +1,464 @@
+/* passes/fuse_group.c: what may be a kernel: roles, edges between owned nodes, and the legality of a group.
+ *
+ * At first every owned node is a group of its own.  That this is a legal kernel is made so: where a view
+ * can't be expressed in the space of its reader, the view itself becomes owned, which stores it. */
+#include "passes/fuse.h"
+
+#include <string.h>
+
+bool fuse_out_of_memory(fuse *f)
+{
+    ir_fail(f->err, IR_ENOMEM, "fuse: out of memory");
+    return false;
+}
+
+double fuse_weight(const fuse *f, ir_ref r)
+{
+    const ir_type *t = &f->g->nodes[r].type;
+    size_t size = ir_dtype_size((ir_dtype)t->dtype);
+
+    /* Narrow values are not cheaper in proportion: they cost conversions. */
+    return (double)ir_type_elements(t) * (double)(size < 4 ? 4 : size);
+}
+
+bool fuse_is_memory_operand(const ir_graph *g, const ir_node *n, int i)
+{
+    switch (ir_ops[n->op].cls) {
+    case IR_INDEX: return true;
+    case IR_REDUCE: return n->op == IR_argmax;
+    case IR_GENERATE: return n->op == IR_random_bits;
+    case IR_CONTRACT: return !ir_dot_is_tree(n->attrs, &g->nodes[n->x[0]].type, &g->nodes[n->x[1]].type);
+    default: return i < 0;
+    }
+}
+
+ir_ref fuse_memory_base(const fuse *f, ir_ref r)
+{
+    while (f->role[r] == FUSE_FREE && f->g->nodes[r].op == IR_reshape) {
+        r = f->g->nodes[r].x[0];
+    }
+    return r;
+}
+
+/* ---- roles ------------------------------------------------------------------------------------------- */
+
+static void find_live(fuse *f)
+{
+    const ir_graph *g = f->g;
+
+    for (int i = 0; i < g->output_count; i++) {
+        f->role[g->outputs[i].value] = FUSE_OWNED;
+    }
+    for (int i = 0; i < g->assign_count; i++) {
+        f->role[g->assigns[i].value] = FUSE_OWNED;
+    }
+    for (ir_ref r = g->count; r-- > 0;) {
+        for (int i = 0; f->role[r] != FUSE_DEAD && i < g->nodes[r].n; i++) {
+            f->role[g->nodes[r].x[i]] = FUSE_OWNED;
+        }
+    }
+}
+
+static fuse_role first_role(const ir_node *n)
+{
+    switch (ir_ops[n->op].cls) {
+    case IR_LEAF: return ir_is_immediate(n) ? FUSE_FREE : FUSE_MEMORY;
+    case IR_VIEW: return FUSE_FREE;
+    case IR_GENERATE: return n->op == IR_iota ? FUSE_FREE : FUSE_OWNED;
+    default: return FUSE_OWNED;
+    }
+}
+
+/* A result: whatever it is, it is written by a kernel of its own unless it lies in memory anyway. */
+static void store_result(fuse *f, ir_ref r)
+{
+    const ir_node *n = &f->g->nodes[r];
+
+    if (f->stored[r]) {
+        return;
+    }
+    f->stored[r] = true;
+    if (ir_is_immediate(n)) {
+        f->fills[f->fill_count++] = r;
+    } else if (f->role[r] == FUSE_FREE) {
+        f->role[r] = FUSE_OWNED;
+    }
+}
+
+/* An operand that is read as a whole: stored, unless it is a leaf or a reshape of something in memory. */
+static void store_operand(fuse *f, ir_ref r)
+{
+    ir_ref base = fuse_memory_base(f, r);
+
+    if (f->g->nodes[base].op == IR_constant && base != r) {
+        f->role[r] = FUSE_OWNED; /* constants keep their own shape: copy */
+        f->stored[r] = true;
+    } else if (f->g->nodes[base].op != IR_constant && f->role[base] != FUSE_MEMORY) {
+        f->role[base] = FUSE_OWNED;
+        f->stored[base] = true;
+    }
+}
+
+static void set_roles(fuse *f)
+{
+    const ir_graph *g = f->g;
+
+    find_live(f);
+    for (ir_ref r = 0; r < g->count; r++) {
+        f->role[r] = f->role[r] == FUSE_DEAD ? FUSE_DEAD : (uint8_t)first_role(&g->nodes[r]);
+    }
+    for (int i = 0; i < g->output_count; i++) {
+        store_result(f, g->outputs[i].value);
+    }
+    for (int i = 0; i < g->assign_count; i++) {
+        store_result(f, g->assigns[i].value);
+    }
+    for (ir_ref r = 0; r < g->count; r++) {
+        const ir_node *n = &g->nodes[r];
+
+        for (int i = 0; f->role[r] != FUSE_DEAD && i < n->n; i++) {
+            if (fuse_is_memory_operand(g, n, i)) {
+                store_operand(f, n->x[i]);
+            }
+        }
+    }
+}
+
+/* ---- edges ------------------------------------------------------------------------------------------- */
+
+/* Calls for every base of owned node r, once each; writes them to out (NULL: only counts). */
+static uint32_t list_bases(fuse *f, ir_ref r, ir_ref *out)
+{
+    const ir_graph *g = f->g;
+    uint32_t count = 0, depth = 0;
+
+    f->stamp++;
+    f->stack[depth++] = r;
+    while (depth > 0) {
+        const ir_node *n = &g->nodes[f->stack[--depth]];
+
+        for (int i = 0; i < n->n; i++) {
+            ir_ref x = n->x[i];
+
+            if (fuse_is_memory_operand(g, n, i)) {
+                x = fuse_memory_base(f, x);
+            }
+            if (f->mark[x] == f->stamp) {
+                continue;
+            }
+            f->mark[x] = f->stamp;
+            if (f->role[x] == FUSE_FREE) {
+                f->stack[depth++] = x;
+                continue;
+            }
+            if (out) {
+                out[count] = x;
+            }
+            count++;
+        }
+    }
+    return count;
+}
+
+bool fuse_edges(fuse *f)
+{
+    uint32_t n = f->g->count, total = 0;
+
+    for (ir_ref r = 0; r < n; r++) {
+        f->base_at[r] = total;
+        total += f->role[r] == FUSE_OWNED ? list_bases(f, r, NULL) : 0;
+    }
+    f->base_at[n] = total;
+    f->base = ir_arena_alloc(f->mem, (total + 1) * sizeof *f->base);
+    f->user = ir_arena_alloc(f->mem, (total + 1) * sizeof *f->user);
+    if (!f->base || !f->user) {
+        return fuse_out_of_memory(f);
+    }
+    memset(f->user_at, 0, (n + 1) * sizeof *f->user_at);
+    for (ir_ref r = 0; r < n; r++) {
+        if (f->role[r] == FUSE_OWNED) {
+            list_bases(f, r, f->base + f->base_at[r]);
+        }
+        for (uint32_t i = f->base_at[r]; i < f->base_at[r + 1]; i++) {
+            f->user_at[f->base[i] + 1]++;
+        }
+    }
+    for (uint32_t r = 0; r < n; r++) {
+        f->user_at[r + 1] += f->user_at[r];
+    }
+    for (ir_ref r = n; r-- > 0;) { /* from the back, so that each list ascends */
+        for (uint32_t i = f->base_at[r]; i < f->base_at[r + 1]; i++) {
+            f->user[--f->user_at[f->base[i] + 1]] = r;
+        }
+    }
+    /* Each entry r + 1 has moved to the start of r: shift back. */
+    for (uint32_t r = 0; r < n; r++) {
+        f->user_at[r] = f->user_at[r + 1];
+    }
+    f->user_at[n] = total;
+    return true;
+}
+
+/* ---- kernels of groups ------------------------------------------------------------------------------- */
+
+static void sort_refs(ir_ref *a, int n)
+{
+    for (int gap = n / 2; gap > 0; gap /= 2) {
+        for (int i = gap; i < n; i++) {
+            ir_ref v = a[i];
+            int j = i;
+
+            for (; j >= gap && a[j - gap] > v; j -= gap) {
+                a[j] = a[j - gap];
+            }
+            a[j] = v;
+        }
+    }
+}
+
+static bool is_out(const fuse *f, ir_ref r)
+{
+    if (f->stored[r]) {
+        return true;
+    }
+    for (uint32_t i = f->user_at[r]; i < f->user_at[r + 1]; i++) {
+        if (f->mark[f->user[i]] != f->stamp) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void fuse_kernel(fuse *f, const fuse_group *m, ir_kernel *k)
+{
+    const ir_graph *g = f->g;
+    int depth = 0, count = 0, outs = 0;
+
+    f->stamp++;
+    for (int i = 0; i < m->count; i++) {
+        f->mark[m->nodes[i]] = f->stamp;
+        f->listed[count++] = m->nodes[i];
+    }
+    for (int i = 0; i < m->count; i++) {
+        if (is_out(f, m->nodes[i])) {
+            f->outs[outs++] = m->nodes[i];
+        }
+        f->stack[depth++] = m->nodes[i];
+        while (depth > 0) { /* FREE operands come along */
+            const ir_node *n = &g->nodes[f->stack[--depth]];
+
+            for (int j = 0; j < n->n; j++) {
+                ir_ref x = n->x[j];
+
+                if (f->role[x] == FUSE_FREE && f->mark[x] != f->stamp && !fuse_is_memory_operand(g, n, j)) {
+                    f->mark[x] = f->stamp;
+                    f->listed[count++] = x;
+                    f->stack[depth++] = x;
+                }
+            }
+        }
+    }
+    sort_refs(f->listed, count);
+    *k = (ir_kernel){
+        .kind = m->kind, .nodes = f->listed, .node_count = count, .outs = f->outs, .out_count = outs};
+    k->root = m->anchor;
+}
+
+typedef struct cost {
+    fuse *f;
+    double space; /* elements of the iteration space */
+    double extra; /* operations beyond one evaluation per element */
+    bool wasteful;
+} cost;
+
+static void count_evaluation(void *user, ir_ref r, const ir_map *m, bool loaded)
+{
+    cost *c = user;
+    fuse *f = c->f;
+    const ir_node *n = &f->g->nodes[r];
+    double evals = 1, all = 1, elements;
+    ir_class cls = ir_ops[n->op].cls;
+
+    if (loaded || (cls != IR_POINTWISE && n->op != IR_random_bits)) {
+        return;
+    }
+    for (int j = 0; j < m->rank; j++) { /* dims inside the last that matters are hoisted out */
+        all *= (double)m->extent[j];
+        evals = m->stride[j] != 0 ? all : evals;
+    }
+    if (f->loaded[r] != f->stamp) {
+        f->loaded[r] = f->stamp;
+        f->evals[r] = 0;
+    }
+    elements = (double)ir_type_elements(&n->type);
+    if (f->evals[r] + evals > elements) {
+        double over = f->evals[r] + evals - (f->evals[r] > elements ? f->evals[r] : elements);
+
+        c->extra += over * ir_ops[n->op].flops;
+        c->wasteful |=
+            ((ir_ops[n->op].facts & IR_EXPENSIVE) || ir_ops[n->op].flops > 8) && f->evals[r] + evals > 256;
+    }
+    f->evals[r] += evals;
+}
+
+/* Values of the full shape that a ROW kernel stores bind them to its rows: only where there are rows to share
+ * out. */
+static bool rows_suit(const fuse *f, const ir_kernel *k, const ir_map *space, int inner)
+{
+    double rows = 1, run = 1;
+
+    for (int j = 0; j < space->rank; j++) {
+        *(j < space->rank - inner ? &rows : &run) *= (double)space->extent[j];
+    }
+    if (rows * run <= 16384 || (rows >= 8 && run <= 65536)) {
+        return true;
+    }
+    for (int i = 0; i < k->out_count; i++) {
+        if ((double)ir_type_elements(&f->g->nodes[k->outs[i]].type) > rows) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_root(fuse *f, ir_kernel *k, bool costs, ir_ref *fault)
+{
+    cost c = {.f = f, .space = 1};
+    int inner, run;
+    ir_map space = ir_kernel_space(f->g, k, &inner, &run);
+
+    if (!costs) {
+        return ir_kernel_check(f->g, k, NULL, NULL, fault);
+    }
+    for (int j = 0; j < space.rank; j++) {
+        c.space *= (double)space.extent[j];
+    }
+    f->stamp++;
+    if (!ir_kernel_check(f->g, k, count_evaluation, &c, fault)) {
+        return false;
+    }
+    return !c.wasteful && c.extra <= 4 * c.space && (k->kind != IR_K_ROW || rows_suit(f, k, &space, inner));
+}
+
+bool fuse_check(fuse *f, ir_kernel *k, bool costs, ir_ref *fault)
+{
+    if (k->root != IR_NONE) {
+        return check_root(f, k, costs, fault);
+    }
+    /* A LOOP takes the dims of its out of highest rank that works: the finer the dims, the more views fit. */
+    for (int rank = IR_MAX_RANK; rank >= 0; rank--) {
+        for (int i = 0, tries = 0; i < k->out_count && tries < 2; i++) {
+            if (f->g->nodes[k->outs[i]].type.rank == rank) {
+                tries++;
+                k->root = k->outs[i];
+                if (check_root(f, k, costs, fault)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+/* ---- one group per node ------------------------------------------------------------------------------ */
+
+static bool one_run(const ir_node *n)
+{
+    for (int i = 1; i < n->attrs->n; i++) {
+        if (n->attrs->axes[i] != n->attrs->axes[i - 1] + 1) {
+            return false;
+        }
+    }
+    return n->attrs->n > 0;
+}
+
+static bool group_of_node(fuse *f, ir_ref r, fuse_group *m)
+{
+    const ir_node *n = &f->g->nodes[r];
+
+    *m = (fuse_group){.nodes = ir_arena_alloc(f->mem, sizeof *m->nodes), .count = 1, .anchor = r};
+    if (!m->nodes) {
+        return fuse_out_of_memory(f);
+    }
+    m->nodes[0] = r;
+    switch (ir_ops[n->op].cls) {
+    case IR_INDEX: m->kind = IR_K_INDEX; break;
+    case IR_CONTRACT: m->kind = fuse_is_memory_operand(f->g, n, 0) ? IR_K_CONTRACT : IR_K_ROW; break;
+    case IR_PAD: m->kind = IR_K_LOOP; break;
+    case IR_REDUCE:
+        if (n->op != IR_argmax && !one_run(n)) {
+            ir_fail(f->err, IR_EUNSUPPORTED,
+                    "fuse: %s %%%u reduces several runs of axes: simplify splits them", ir_ops[n->op].name,
+                    r);
+            return false;
+        }
+        m->kind = n->op == IR_argmax                                                      ? IR_K_INDEX
+                  : n->attrs->axes[n->attrs->n - 1] == f->g->nodes[n->x[0]].type.rank - 1 ? IR_K_ROW
+                                                                                          : IR_K_OUTER;
+        break;
+    default: m->kind = IR_K_LOOP; m->anchor = IR_NONE;
+    }
+    return true;
+}
+
+/* Makes r's own kernel legal by storing the views that its space can't express. */
+static bool make_legal(fuse *f, ir_ref r, const fuse_group *m)
+{
+    for (;;) {
+        ir_kernel k;
+        ir_ref fault;
+
+        fuse_kernel(f, m, &k);
+        k.outs = &r;
+        k.out_count = 1;
+        if (fuse_check(f, &k, false, &fault)) {
+            return true;
+        }
+        if (fault == IR_NONE || f->role[fault] != FUSE_FREE || ir_ops[f->g->nodes[fault].op].cls != IR_VIEW) {
+            ir_fail(f->err, fault == IR_NONE ? IR_ENOMEM : IR_EUNSUPPORTED,
+                    "fuse: %s %%%u does not fit a kernel", ir_ops[f->g->nodes[r].op].name, r);
+            return false;
+        }
+        f->role[fault] = FUSE_OWNED;
+    }
+}
+
+static bool allocate(fuse *f)
+{
+    size_t n = f->g->count + 1;
+
+#define TAKE(p, items) ((p) = ir_arena_alloc(f->mem, (items) * sizeof *(p)))
+    return TAKE(f->role, n) && TAKE(f->stored, n) && TAKE(f->group, n) && TAKE(f->groups, 2 * n) &&
+           TAKE(f->base_at, n) && TAKE(f->user_at, n) && TAKE(f->mark, n) && TAKE(f->loaded, n) &&
+           TAKE(f->group_mark, 2 * n) && TAKE(f->evals, n) && TAKE(f->listed, n) && TAKE(f->outs, n) &&
+           TAKE(f->stack, n) && TAKE(f->joined, n) && TAKE(f->fills, n) && TAKE(f->order, n);
+#undef TAKE
+}
+
+bool fuse_open(fuse *f, const ir_graph *g, ir_error *err)
+{
+    *f = (fuse){.g = g, .err = err, .mem = ir_arena_new()};
+    if (!f->mem || !allocate(f)) {
+        return fuse_out_of_memory(f);
+    }
+    for (ir_ref r = 0; r < g->count; r++) {
+        if (!ir_type_is_static(&g->nodes[r].type)) {
+            ir_fail(err, IR_EUNSUPPORTED, "fuse: node %%%u has symbolic dims: kernels need their values", r);
+            return false;
+        }
+    }
+    set_roles(f);
+    for (ir_ref r = g->count; r-- > 0;) {
+        fuse_group m;
+
+        if (f->role[r] != FUSE_OWNED) {
+            continue;
+        }
+        if (!group_of_node(f, r, &m) || !make_legal(f, r, &m)) {
+            return false;
+        }
+        f->group[r] = f->group_count;
+        f->groups[f->group_count++] = m;
+    }
+    return fuse_edges(f);
+}
