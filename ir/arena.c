@@ -160,21 +160,33 @@ static ir_name *name_new(ir_arena *a, const char *s, size_t n, uint64_t hash)
         return NULL;
     char *text = (char *)(e + 1);
     memcpy(text, s, n);
-    *e = (ir_name){text, hash, IR_NONE, IR_NONE, -1, -1};
+    *e = (ir_name){text, hash, IR_NONE, IR_NONE, -1, -1, -1};
     place(a->table, a->table_size, e);
     a->table_count++;
     return e;
 }
 
+static ir_name *find(const ir_arena *a, const char *s, size_t n, uint64_t hash)
+{
+    uint32_t mask = a->table_size - 1;
+    if (a->table_size == 0)
+        return NULL;
+    for (uint32_t i = (uint32_t)hash & mask; a->table[i]; i = (i + 1) & mask) {
+        ir_name *e = a->table[i];
+        if (e->hash == hash && strncmp(e->text, s, n) == 0 && e->text[n] == 0)
+            return e;
+    }
+    return NULL;
+}
+
+const ir_name *ir_arena_find(const ir_arena *a, const char *s, size_t n)
+{
+    return find(a, s, n, ir_hash_bytes(0, s, n));
+}
+
 ir_name *ir_arena_name(ir_arena *a, const char *s, size_t n)
 {
     uint64_t hash = ir_hash_bytes(0, s, n);
-    if (a->table_size)
-        for (uint32_t i = (uint32_t)hash & (a->table_size - 1); a->table[i];
-             i = (i + 1) & (a->table_size - 1)) {
-            ir_name *e = a->table[i];
-            if (e->hash == hash && strncmp(e->text, s, n) == 0 && e->text[n] == 0)
-                return e;
-        }
-    return name_new(a, s, n, hash);
+    ir_name *e = find(a, s, n, hash);
+    return e ? e : name_new(a, s, n, hash);
 }

@@ -24,6 +24,7 @@ typedef struct ir_name {
     ir_ref local;   /* the parser's: a node that the text calls by this name */
     int32_t output; /* index of the output of this name or -1 */
     int32_t assign; /* index of the assign to the variable of this name or -1 */
+    int32_t symbol; /* number of the symbolic dim of this name or -1 */
 } ir_name;
 
 typedef struct ir_arena ir_arena;
@@ -33,6 +34,7 @@ void ir_arena_free(ir_arena *a);
 void *ir_arena_alloc(ir_arena *a, size_t bytes); /* zeroed, 16-byte aligned; NULL when out of memory */
 /* Finds or adds a name.  The entry stays where it is; NULL when out of memory. */
 ir_name *ir_arena_name(ir_arena *a, const char *s, size_t n);
+const ir_name *ir_arena_find(const ir_arena *a, const char *s, size_t n); /* NULL if it is not there */
 /* The array `items` of `count` elements, grown so that one more fits; *capacity is kept.  NULL when out of
  * memory. */
 void *ir_arena_grow(ir_arena *a, void *items, size_t count, uint32_t *capacity, size_t item_size);

@@ -118,19 +118,19 @@ int ir_graph_symbol(ir_graph *g, const char *name)
                 name ? name : "");
         return -1;
     }
-    for (int i = 0; i < g->symbol_count; i++)
-        if (strcmp(g->symbols[i], name) == 0)
-            return i;
-    const char *text = ir_graph_intern(g, name);
-    void *p = text ? ir_arena_grow(g->arena, g->symbols, (size_t)g->symbol_count, &body(g)->symbols,
-                                   sizeof *g->symbols)
-                   : NULL;
+    ir_name *e = ir_arena_name(g->arena, name, strlen(name));
+    if (e && e->symbol >= 0)
+        return e->symbol;
+    void *p = e ? ir_arena_grow(g->arena, g->symbols, (size_t)g->symbol_count, &body(g)->symbols,
+                                sizeof *g->symbols)
+                : NULL;
     if (!p) {
         no_memory(g);
         return -1;
     }
     g->symbols = p;
-    g->symbols[g->symbol_count] = text;
+    g->symbols[g->symbol_count] = e->text;
+    e->symbol = g->symbol_count;
     return g->symbol_count++;
 }
 

@@ -1,0 +1,135 @@
+/* ir/text_plan.c: the parser's kernel list and buffer table, the lines behind `return`.
+ *
+ *   kernel loop "k0_relu+mul" root %4 { %3 %4 -> %4 }
+ *   arena 8192
+ *   buffer %4 arena @4096 +1024 life 0..3 alias %2
+ *
+ * Only form and ranges are checked here; ir_verify checks that kernels and buffers fit the graph. */
+#include "text.h"
+
+enum { NAMES_MAX = 16 };
+
+/* One word of a list of names, up to the empty one. */
+static bool read_kind(ir_parser *p, const char *what, const char *(*name_of)(int), int *out)
+{
+    for (int i = 0; i < NAMES_MAX && name_of(i)[0] != '?'; i++)
+        if (ir_text_accept_word(p, name_of(i))) {
+            *out = i;
+            return true;
+        }
+    return ir_text_expected(p, what);
+}
+
+static const char *kernel_kind(int i)
+{
+    return ir_kernel_kind_name((ir_kernel_kind)i);
+}
+
+static const char *buffer_kind(int i)
+{
+    return ir_buffer_kind_name((ir_buffer_kind)i);
+}
+
+/* References up to `stop`. */
+static bool read_refs(ir_parser *p, const char *stop, const ir_ref **out, int *count)
+{
+    ir_ref *refs = NULL;
+    uint32_t n = 0, capacity = 0;
+    while (!ir_text_accept(p, stop)) {
+        ir_ref *more = ir_arena_grow(p->g->arena, refs, n, &capacity, sizeof *refs);
+        if (!more)
+            return ir_text_lift(p, p->line);
+        refs = more;
+        if (!ir_text_ref(p, &refs[n++]))
+            return false;
+    }
+    *out = refs;
+    *count = (int)n;
+    return true;
+}
+
+static bool expect_word(ir_parser *p, const char *word)
+{
+    return ir_text_accept_word(p, word) || ir_text_expected(p, word);
+}
+
+bool ir_text_kernel(ir_parser *p)
+{
+    ir_kernel_list *list = &p->g->kernels;
+    ir_kernel k = {0};
+    ir_name *name;
+    int kind;
+    if (!read_kind(p, "a kind of kernel", kernel_kind, &kind) ||
+        !ir_text_name(p, "the kernel's name", &name) || !expect_word(p, "root") || !ir_text_ref(p, &k.root) ||
+        !ir_text_expect(p, "{") || !read_refs(p, "->", &k.nodes, &k.node_count) ||
+        !read_refs(p, "}", &k.outs, &k.out_count))
+        return false;
+    k.kind = (ir_kernel_kind)kind;
+    k.name = name->text;
+    void *items = ir_arena_grow(p->g->arena, list->items, (size_t)list->count, &p->kernel_capacity,
+                                sizeof *list->items);
+    if (!items)
+        return ir_text_lift(p, p->line);
+    list->items = items;
+    list->items[list->count++] = k;
+    return true;
+}
+
+bool ir_text_arena(ir_parser *p)
+{
+    uint64_t bytes;
+    if (p->g->buffers.arena_bytes)
+        return ir_text_fail(p, IR_EPARSE, p->line, "arena is given twice");
+    if (!ir_text_u64(p, "the arena's bytes", SIZE_MAX / 2, &bytes))
+        return false;
+    p->g->buffers.arena_bytes = (size_t)bytes;
+    return true;
+}
+
+static bool read_int(ir_parser *p, const char *what, int *out)
+{
+    int64_t v;
+    if (!ir_text_i64(p, what, INT32_MIN, INT32_MAX, &v))
+        return false;
+    *out = (int)v;
+    return true;
+}
+
+/* [INDEX] [@OFFSET] +BYTES */
+static bool read_extent(ir_parser *p, ir_buffer *b)
+{
+    uint64_t offset = 0, bytes;
+    ir_text_skip(p);
+    if (p->at < p->end && *p->at != '@' && *p->at != '+' &&
+        !read_int(p, "an index, @OFFSET or +BYTES", &b->index))
+        return false;
+    if (ir_text_accept(p, "@") && !ir_text_u64(p, "the offset", SIZE_MAX / 2, &offset))
+        return false;
+    if (!ir_text_expect(p, "+") || !ir_text_u64(p, "the bytes", SIZE_MAX / 2, &bytes))
+        return false;
+    b->offset = (size_t)offset;
+    b->bytes = (size_t)bytes;
+    return true;
+}
+
+bool ir_text_buffer(ir_parser *p)
+{
+    ir_buffer_table *table = &p->g->buffers;
+    ir_buffer b = {.alias = IR_NONE};
+    int kind;
+    if (!ir_text_ref(p, &b.node) || !read_kind(p, "a kind of buffer", buffer_kind, &kind) ||
+        !read_extent(p, &b) || !expect_word(p, "life") || !read_int(p, "the first kernel", &b.first) ||
+        !ir_text_expect(p, "..") || !read_int(p, "the last kernel", &b.last))
+        return false;
+    ir_text_blanks(p);
+    if (!ir_text_at_line_end(p) && (!expect_word(p, "alias") || !ir_text_ref(p, &b.alias)))
+        return false;
+    b.kind = (ir_buffer_kind)kind;
+    void *items = ir_arena_grow(p->g->arena, table->items, (size_t)table->count, &p->buffer_capacity,
+                                sizeof *table->items);
+    if (!items)
+        return ir_text_lift(p, p->line);
+    table->items = items;
+    table->items[table->count++] = b;
+    return true;
+}
