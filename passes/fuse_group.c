@@ -266,8 +266,9 @@ void fuse_kernel(fuse *f, const fuse_group *m, ir_kernel *k)
 
 typedef struct cost {
     fuse *f;
-    double space; /* elements of the iteration space */
-    double extra; /* operations beyond one evaluation per element */
+    double space;           /* elements of the iteration space */
+    int run_first, run_end; /* OUTER: the reduced dims, whose loop is inside that over the rest */
+    double extra;           /* operations beyond one evaluation per element */
     bool wasteful;
 } cost;
 
@@ -282,8 +283,10 @@ static void count_evaluation(void *user, ir_ref r, const ir_map *m, bool loaded)
     if (loaded || (cls != IR_POINTWISE && n->op != IR_random_bits)) {
         return;
     }
-    for (int j = 0; j < m->rank; j++) { /* dims inside the last that matters are hoisted out */
-        all *= (double)m->extent[j];
+    for (int j = 0; j < m->rank; j++) { /* loops inside the last one that matters: hoisted out */
+        bool inside = m->stride[j] == 0 && j >= c->run_first && j < c->run_end;
+
+        all *= inside ? 1 : (double)m->extent[j];
         evals = m->stride[j] != 0 ? all : evals;
     }
     if (f->loaded[r] != f->stamp) {
@@ -333,6 +336,8 @@ static bool check_root(fuse *f, ir_kernel *k, bool costs, ir_ref *fault)
     for (int j = 0; j < space.rank; j++) {
         c.space *= (double)space.extent[j];
     }
+    c.run_first = space.rank - inner - run;
+    c.run_end = c.run_first + run;
     f->stamp++;
     if (!ir_kernel_check(f->g, k, count_evaluation, &c, fault)) {
         return false;
