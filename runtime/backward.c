@@ -143,6 +143,12 @@ static rt_tape_node *reached(const backward *b, const tdm_tensor *t)
     return n && n->run == b->run ? n : NULL;
 }
 
+/* The inner tensor that keeps n's gradient, if any. */
+static tdm_tensor *retaining(const rt_tape_node *n)
+{
+    return n->result && n->result->retains_grad ? n->result : NULL;
+}
+
 /* Oldest first: a node is wanted if it is a target, retains its gradient or leads to a wanted node. */
 static ir_status mark(backward *b)
 {
@@ -160,7 +166,7 @@ static ir_status mark(backward *b)
         for (int j = 0; j < n->n; j++) {
             leads |= n->next[j] && n->next[j]->wanted;
         }
-        n->wanted |= leads || (!b->wrt && n->retained);
+        n->wanted |= leads || (!b->wrt && retaining(n));
         if (!leads) {
             continue;
         }
@@ -221,7 +227,7 @@ static ir_status accumulate(backward *b, tdm_tensor *t, tdm_tensor *g)
 static ir_status deliver(backward *b, rt_tape_node *n)
 {
     if (!b->wrt) {
-        tdm_tensor *t = n->sequence ? n->retained : n->leaf;
+        tdm_tensor *t = n->sequence ? retaining(n) : n->leaf;
 
         return t ? accumulate(b, t, n->incoming) : IR_OK;
     }

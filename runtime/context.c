@@ -52,7 +52,8 @@ void rt_context_destroy(rt_context *c)
     while (c->scope->outer) {
         rt_scope_close(c);
     }
-    rt_scope_drain(c->scope);
+    rt_scope_drain(&c->caches->root);
+    rt_scope_drain(&c->caches->held);
     rt_release(c->caches->placeholder);
     rt_context_trim(c);
     free(c->caches);

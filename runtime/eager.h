@@ -41,7 +41,7 @@ struct rt_caches {
     rt_block *large[RT_LARGE_CLASSES];
     size_t large_bytes;      /* in `large` */
     int64_t fail_in;         /* tests: allocations until one fails; < 0: none */
-    rt_scope root;           /* the outermost scope */
+    rt_scope root, held;     /* the outermost scope; what was taken out of all scopes */
     uint32_t unopened;       /* scopes that memory did not suffice for: as many closes do nothing */
     tdm_tensor *placeholder; /* the last one made for the tape: most ops in a row have one type */
     rt_tape_node *dying;     /* nodes without references whose links are still to be dropped */
@@ -100,10 +100,8 @@ static inline bool rt_same_type(const ir_type *a, const ir_type *b)
 }
 
 /* scope.c */
-static inline tdm_tensor *rt_scope_add(rt_context *c, tdm_tensor *t)
+static inline tdm_tensor *rt_scope_join(rt_scope *s, tdm_tensor *t)
 {
-    rt_scope *s = c->scope;
-
     if (t) {
         t->scope = s;
         t->scope_prev = NULL;
@@ -114,6 +112,11 @@ static inline tdm_tensor *rt_scope_add(rt_context *c, tdm_tensor *t)
         s->first = t;
     }
     return t;
+}
+
+static inline tdm_tensor *rt_scope_add(rt_context *c, tdm_tensor *t)
+{
+    return rt_scope_join(c->scope, t);
 }
 
 void rt_scope_remove(tdm_tensor *t);

@@ -12,7 +12,12 @@
 
 rt_program *rt_program_new(void)
 {
-    return calloc(1, sizeof(rt_program));
+    rt_program *p = calloc(1, sizeof *p);
+
+    if (p) {
+        p->allocated = true;
+    }
+    return p;
 }
 
 void rt_program_free(rt_program *p)
@@ -32,7 +37,11 @@ void rt_program_free(rt_program *p)
     if (p->graph) {
         ir_graph_free(p->graph);
     }
-    free(p);
+    if (p->allocated) {
+        free(p);
+    } else {
+        memset(p, 0, sizeof *p);
+    }
 }
 
 rt_exec *rt_exec_new(const rt_program *p, rt_pool *pool, ir_error *e)
@@ -69,19 +78,60 @@ void rt_exec_free(rt_exec *x)
     free(x);
 }
 
-void rt_exec_run_timed(rt_exec *x, double *ns)
+static double now_ns(void)
 {
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static int variable_argument(const ir_graph *g, int assign)
+{
+    int i = 0;
+
+    while (g->inputs[i] != g->assigns[assign].variable) {
+        i++;
+    }
+    return i;
+}
+
+static char *place(const rt_exec *x, const ir_place *p)
+{
+    const ir_graph *g = x->program->graph;
+
+    switch (p->kind) {
+    case IR_B_NONE: break;
+    case IR_B_ARGUMENT: return x->args[1 + p->index];
+    case IR_B_OUTPUT: return x->args[1 + g->input_count + p->index];
+    case IR_B_CONSTANT: return x->args[1 + g->input_count + g->output_count + p->index];
+    case IR_B_ARENA: return (char *)x->arena + p->offset;
+    case IR_B_VARIABLE: return x->args[1 + variable_argument(g, p->index)];
+    }
+    return NULL;
+}
+
+void rt_exec_run_timed(rt_exec *x, double *ns, void (*visit)(void *user, int kernel), void *user)
+{
+    const ir_buffer_table *b = &x->program->graph->buffers;
+
     for (int i = 0; i < x->program->kernel_count; i++) {
         const rt_program_kernel *k = &x->program->kernels[i];
-        struct timespec begin, end;
+        double begin = now_ns();
 
-        clock_gettime(CLOCK_MONOTONIC, &begin);
         if (k->grain) {
             x->services.parallel(x->services.pool, k->fn, x->args, k->units, k->grain);
         } else {
             k->fn(x->args, 0, k->units);
         }
-        clock_gettime(CLOCK_MONOTONIC, &end);
-        ns[i] += (double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec);
+        if (ns) {
+            ns[i] += now_ns() - begin;
+        }
+        if (visit) {
+            visit(user, i);
+        }
+    }
+    for (int i = 0; i < b->copy_count; i++) {
+        memmove(place(x, &b->copies[i].to), place(x, &b->copies[i].from), b->copies[i].bytes);
     }
 }

@@ -42,10 +42,11 @@ typedef struct rt_program {
     int stage_count;
     void *code;
     void (*code_free)(void *code);
+    bool allocated; /* by rt_program_new */
 } rt_program;
 
-rt_program *rt_program_new(void); /* zeroed; NULL when out of memory */
-/* Frees p and all it owns: graph, code (code_free), kernels, constants and constant_bytes (free()), each constant (rt_free). */
+rt_program *rt_program_new(void); /* zeroed; NULL when out of memory.  Or embed one, zeroed */
+/* Frees what p owns, and p itself if it is from rt_program_new: graph, code (code_free), kernels, constants and constant_bytes (free()), each constant (rt_free). */
 void rt_program_free(rt_program *p);
 
 /* One run's memory: an arena and a table of pointers.  Several executions of a program may run at once. */

@@ -66,19 +66,20 @@ tdm_tensor *rt_keep(tdm_tensor *t)
 
     if (s && s == t->ctx->scope && s->outer && !t->ctx->caches->unopened) {
         rt_scope_remove(t);
-        t->ctx->scope = s->outer;
-        rt_scope_add(t->ctx, t);
-        t->ctx->scope = s;
+        rt_scope_join(s->outer, t);
     }
     return t;
 }
 
 tdm_tensor *rt_hold(tdm_tensor *t)
 {
-    if (t && t->scope) {
+    struct rt_caches *k = t ? t->ctx->caches : NULL;
+
+    if (t && t->scope && t->scope != &k->held) {
         rt_scope_remove(t);
+        rt_scope_join(&k->held, t);
     } else if (t) {
-        t->refs++;
+        t->refs++; /* one more owner */
     }
     return t;
 }

@@ -114,6 +114,7 @@ bool rt_tape_record(rt_context *c, ir_op op, const ir_attrs *a, tdm_tensor *cons
         return false;
     }
     node->sequence = c->sequence++;
+    node->result = y;
     y->grad_fn = node;
     y->requires_grad = true;
     return true;
@@ -254,9 +255,6 @@ ir_status rt_retain_grad(tdm_tensor *t)
         return ir_fail(e, IR_ESTATE, "retain_grad: %s does not require grad",
                        ir_type_text(&t->a.type, NULL, type, sizeof type));
     }
-    if (t->grad_fn) {
-        t->retains_grad = true;
-        t->grad_fn->retained = t;
-    }
+    t->retains_grad = t->grad_fn != NULL;
     return IR_OK;
 }

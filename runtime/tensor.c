@@ -28,6 +28,7 @@ static rt_storage *storage_new(rt_context *c, size_t bytes)
     s->bytes = bytes;
     s->refs = 1;
     s->version = 0;
+    s->busy = 0;
     s->changed = (ir_loc){0};
     c->live_bytes += bytes;
     if (c->live_bytes > c->peak_bytes) {
@@ -190,8 +191,8 @@ tdm_tensor *rt_retain(tdm_tensor *t)
 static void leave_tape(tdm_tensor *t)
 {
     if (t->grad_fn) {
-        if (t->grad_fn->retained == t) {
-            t->grad_fn->retained = NULL;
+        if (t->grad_fn->result == t) {
+            t->grad_fn->result = NULL;
         }
         rt_node_release(t->ctx, t->grad_fn);
     }

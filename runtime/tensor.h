@@ -55,7 +55,7 @@ struct rt_tape_node {
     uint32_t saved_version[4];
     bool freed;            /* saved values are gone: a second backward is an error that mentions retain_graph */
     tdm_tensor *leaf;      /* AccumulateGrad only: the leaf it adds into; not owned, NULL once the leaf is gone */
-    tdm_tensor *retained;  /* result with retain_grad; not owned, NULL once the result is gone */
+    tdm_tensor *result;    /* asked for retains_grad; not owned, NULL once the result is gone */
     ir_loc loc;
     /* scratch of the backward run with number `run`; meaningless outside it */
     uint64_t run;
@@ -81,7 +81,7 @@ struct rt_context {
 
 /* Initialises with one scope open, grad mode on.  pool may be NULL; level NULL: best. */
 ir_status rt_context_init(rt_context *c, const rt_level *level, rt_pool *pool);
-void rt_context_destroy(rt_context *c); /* frees every tensor still in a scope; held ones must be released before */
+void rt_context_destroy(rt_context *c); /* frees every tensor still in a scope or held */
 void rt_context_fail_alloc(rt_context *c, int64_t n); /* tests: the n-th allocation from now on fails, once; < 0: none */
 void rt_context_trim(rt_context *c);                  /* gives cached memory back to the system */
 
@@ -91,7 +91,7 @@ void rt_scope_close(rt_context *c);      /* the outermost stays open */
 tdm_tensor *rt_keep(tdm_tensor *t);
 tdm_tensor *rt_retain(tdm_tensor *t);    /* one more reference */
 void rt_release(tdm_tensor *t);          /* NULL allowed */
-tdm_tensor *rt_hold(tdm_tensor *t);      /* takes t out of its scope: the caller owns one reference (parameters) */
+tdm_tensor *rt_hold(tdm_tensor *t);      /* takes t out of its scope until rt_release, or the end of the context */
 
 /* In the current scope; contents undefined (rt_tensor_new) or copied from row-major data.  NULL + sticky error on failure. */
 tdm_tensor *rt_tensor_new(rt_context *c, const ir_type *t);
