@@ -1,6 +1,7 @@
 /* codegen/build.c: the small builders of cg.h, on which every emitter stands.
  *
- * All are pure functions of the context's lane count: with 1 lane they give scalars, else vectors.  Constants fold. */
+ * All are pure functions of the context's lane count: with 1 lane they give scalars, else vectors.
+ * Constants fold. */
 #include "codegen/cg.h"
 
 #include <string.h>
@@ -67,7 +68,8 @@ LLVMValueRef cg_lane_ids(cg *c, LLVMTypeRef int_elem)
     return LLVMConstVector(ids, (unsigned)c->lanes);
 }
 
-LLVMValueRef cg_intrinsic(cg *c, const char *name, LLVMTypeRef *types, int type_count, LLVMValueRef *args, int arg_count)
+LLVMValueRef cg_intrinsic(cg *c, const char *name, LLVMTypeRef *types, int type_count, LLVMValueRef *args,
+                          int arg_count)
 {
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
     LLVMValueRef f = LLVMGetIntrinsicDeclaration(c->module, id, types, (size_t)type_count);

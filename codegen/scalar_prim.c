@@ -1,14 +1,16 @@
 /* codegen/scalar_prim.c: the primitives of the scalar language as LLVM builder calls.
  *
- * Each gives the bits of its C twin in runtime/scalar_prim.h (held by tests/codegen/test_scalar.c).  No fast-math flags, no
- * poison: shift counts, divisors and float -> integer ranges are guarded before the instruction. */
+ * Each gives the bits of its C twin in runtime/scalar_prim.h (held by tests/codegen/test_scalar.c).  No
+ * fast-math flags, no poison: shift counts, divisors and float -> integer ranges are guarded before the
+ * instruction. */
 #include "codegen/scalar_prim.h"
 
 #include <stdio.h>
 
 typedef LLVMValueRef build_fn(LLVMBuilderRef, LLVMValueRef, LLVMValueRef, const char *);
 
-static LLVMValueRef arith(cg *c, ir_dtype d, build_fn *on_float, build_fn *on_int, LLVMValueRef a, LLVMValueRef b)
+static LLVMValueRef arith(cg *c, ir_dtype d, build_fn *on_float, build_fn *on_int, LLVMValueRef a,
+                          LLVMValueRef b)
 {
     return (ir_dtype_is_float(d) ? on_float : on_int)(c->b, a, b, "");
 }
@@ -28,7 +30,7 @@ LLVMValueRef cg_s_mul(cg *c, ir_dtype d, LLVMValueRef a, LLVMValueRef b)
     return arith(c, d, LLVMBuildFMul, LLVMBuildMul, a, b);
 }
 
-static LLVMValueRef select(cg *c, LLVMValueRef m, LLVMValueRef a, LLVMValueRef b)
+static LLVMValueRef choose(cg *c, LLVMValueRef m, LLVMValueRef a, LLVMValueRef b)
 {
     return LLVMBuildSelect(c->b, m, a, b, "");
 }
@@ -42,12 +44,12 @@ LLVMValueRef cg_s_div(cg *c, ir_dtype d, LLVMValueRef a, LLVMValueRef b)
     LLVMValueRef by_zero = LLVMBuildICmp(c->b, LLVMIntEQ, b, zero, "");
 
     if (!ir_dtype_is_signed(d))
-        return select(c, by_zero, zero, LLVMBuildUDiv(c->b, a, select(c, by_zero, one, b), ""));
+        return choose(c, by_zero, zero, LLVMBuildUDiv(c->b, a, choose(c, by_zero, one, b), ""));
     LLVMValueRef minus = LLVMBuildICmp(c->b, LLVMIntEQ, b, cg_real(c, d, -1), "");
-    LLVMValueRef guarded = select(c, LLVMBuildOr(c->b, by_zero, minus, ""), one, b);
+    LLVMValueRef guarded = choose(c, LLVMBuildOr(c->b, by_zero, minus, ""), one, b);
     LLVMValueRef q = LLVMBuildSDiv(c->b, a, guarded, "");
 
-    return select(c, by_zero, zero, select(c, minus, cg_s_neg(c, d, a), q));
+    return choose(c, by_zero, zero, choose(c, minus, cg_s_neg(c, d, a), q));
 }
 
 LLVMValueRef cg_s_neg(cg *c, ir_dtype d, LLVMValueRef a)
@@ -63,13 +65,14 @@ LLVMValueRef cg_s_abs(cg *c, ir_dtype d, LLVMValueRef a)
         return a;
     LLVMValueRef minus = LLVMBuildICmp(c->b, LLVMIntSLT, a, cg_real(c, d, 0), "");
 
-    return select(c, minus, LLVMBuildNeg(c->b, a, ""), a);
+    return choose(c, minus, LLVMBuildNeg(c->b, a, ""), a);
 }
 
-static LLVMValueRef extremum(cg *c, ir_dtype d, LLVMRealPredicate p, const char *name, LLVMValueRef a, LLVMValueRef b)
+static LLVMValueRef extremum(cg *c, ir_dtype d, LLVMRealPredicate p, const char *name, LLVMValueRef a,
+                             LLVMValueRef b)
 {
     if (!ir_dtype_is_float(d))
-        return select(c, cg_s_compare(c, d, p, a, b), a, b);
+        return choose(c, cg_s_compare(c, d, p, a, b), a, b);
     LLVMTypeRef t = LLVMTypeOf(a);
 
     return cg_intrinsic(c, name, &t, 1, (LLVMValueRef[]){a, b}, 2);
@@ -100,19 +103,20 @@ LLVMValueRef cg_s_call(cg *c, const char *intrinsic, LLVMValueRef a)
 }
 
 /* count < width, and the count made harmless where it isn't. */
-static LLVMValueRef shift_count(cg *c, ir_dtype d, LLVMValueRef count, double otherwise, LLVMValueRef *in_range)
+static LLVMValueRef shift_count(cg *c, ir_dtype d, LLVMValueRef count, double otherwise,
+                                LLVMValueRef *in_range)
 {
     LLVMValueRef width = cg_real(c, d, 8.0 * (double)ir_dtype_size(d));
 
     *in_range = LLVMBuildICmp(c->b, LLVMIntULT, count, width, "");
-    return select(c, *in_range, count, cg_real(c, d, otherwise));
+    return choose(c, *in_range, count, cg_real(c, d, otherwise));
 }
 
 LLVMValueRef cg_s_shl(cg *c, ir_dtype d, LLVMValueRef a, LLVMValueRef count)
 {
     LLVMValueRef in_range, k = shift_count(c, d, count, 0, &in_range);
 
-    return select(c, in_range, LLVMBuildShl(c->b, a, k, ""), cg_real(c, d, 0));
+    return choose(c, in_range, LLVMBuildShl(c->b, a, k, ""), cg_real(c, d, 0));
 }
 
 LLVMValueRef cg_s_shr(cg *c, ir_dtype d, LLVMValueRef a, LLVMValueRef count)
@@ -121,7 +125,7 @@ LLVMValueRef cg_s_shr(cg *c, ir_dtype d, LLVMValueRef a, LLVMValueRef count)
 
     if (ir_dtype_is_signed(d))
         return LLVMBuildAShr(c->b, a, k, "");
-    return select(c, in_range, LLVMBuildLShr(c->b, a, k, ""), cg_real(c, d, 0));
+    return choose(c, in_range, LLVMBuildLShr(c->b, a, k, ""), cg_real(c, d, 0));
 }
 
 static LLVMIntPredicate int_predicate(ir_dtype d, LLVMRealPredicate p)
@@ -145,7 +149,8 @@ LLVMValueRef cg_s_compare(cg *c, ir_dtype d, LLVMRealPredicate p, LLVMValueRef a
     return LLVMBuildICmp(c->b, int_predicate(d, p), a, b, "");
 }
 
-/* ---- bits ------------------------------------------------------------------------------------------------ */
+/* ---- bits ------------------------------------------------------------------------------------------------
+ * */
 
 static ir_dtype int_of(ir_dtype d)
 {
@@ -182,7 +187,8 @@ LLVMValueRef cg_s_from_int(cg *c, ir_dtype d, LLVMValueRef i)
     return LLVMBuildSIToFP(c->b, i, vector_type(c, d), "");
 }
 
-/* ---- tables ---------------------------------------------------------------------------------------------- */
+/* ---- tables ----------------------------------------------------------------------------------------------
+ * */
 
 #define MAX_TABLE 256
 
@@ -244,7 +250,8 @@ LLVMValueRef cg_s_table(cg *c, ir_dtype d, const char *name, const void *data, i
     return y;
 }
 
-/* ---- converts -------------------------------------------------------------------------------------------- */
+/* ---- converts --------------------------------------------------------------------------------------------
+ * */
 
 static LLVMValueRef float_to_int(cg *c, ir_dtype to, LLVMValueRef x)
 {

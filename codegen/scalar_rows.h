@@ -1,5 +1,5 @@
-/* codegen/scalar_rows.h: the rows of one dtype as a switch; part of codegen/scalar.c, included once per dtype (no guard).
- * The class of dtypes is pasted before it expands: S_ON_D_NUM(text) is text or nothing. */
+/* codegen/scalar_rows.h: the rows of one dtype as a switch; part of codegen/scalar.c, included once per dtype
+ * (no guard). The class of dtypes is pasted before it expands: S_ON_D_NUM(text) is text or nothing. */
 S_ROWS
 {
 #define OP_UNARY(name, facts, dtypes, lo, hi, flops, saves, formula, VALUE, GRAD, kink) \

@@ -1,13 +1,14 @@
-/* runtime/scalar_c.h: the C binding of the scalar language (ir/scalar.h), its programs and the op table's VALUE column.
+/* runtime/scalar_c.h: the C binding of the scalar language (ir/scalar.h), its programs and the op table's
+ * VALUE column.
  *
  *   s_exp_f32(x)             a program of ir/scalar_*.def for one dtype
  *   v_add_f32(x, z)          the VALUE of an op row; compares return uint8_t 0 or 1; v_select_f32(p, x, z)
  *   s_convert_i64_f32(x)     every pair of dtypes          s_clamp_f32(x, lo, hi)
  *   s_philox(state, offset, i)
  *
- * Everything is straight-line code without branches, so that a plain loop over these functions vectorises.  Compile with
- * -std=c17 -ffp-contract=off -fno-math-errno -fno-trapping-math: the bits then equal those of codegen/scalar.c.
- * V is the C type of the dtype; bool is a uint8_t that holds 0 or 1. */
+  * Everything is straight-line code without branches, so that a plain loop over these functions vectorises.
+  * Compile with -std=c17 -ffp-contract=off -fno-math-errno -fno-trapping-math: the bits then equal those of
+  * codegen/scalar.c. V is the C type of the dtype; bool is a uint8_t that holds 0 or 1. */
 #ifndef TANDEM_SCALAR_C_H
 #define TANDEM_SCALAR_C_H
 
