@@ -1,0 +1,164 @@
+/* passes/plan.c: where every value lives: one arena with fixed offsets, so that running a program allocates
+ * nothing.
+ *
+ *   %5 arena @0 4096 bytes, kernels 0..2     %9 output 0     %12 in place of %5     %14 variable: assign 0
+ *
+ * 1. Lives: what kernels store and load, and when (plan_life.c).
+ * 2. Sharing: outputs and variables written straight, in place reuse, copies for what remains (plan_share.c).
+ * 3. Offsets: storages that live at different times share bytes (plan_place.c).
+ *
+ * in:  a graph with kernels (after fuse).
+ * out: the same, and the buffer table.  No live value is overwritten: see the test, which runs the schedule.
+ */
+#include "passes/plan.h"
+#include "passes/all.h"
+#include "passes/rebuild.h"
+
+#include <string.h>
+
+static bool copy_kernels(const ir_graph *in, ir_graph *out)
+{
+    int n = in->kernels.count;
+
+    out->kernels.items = ir_graph_alloc(out, (size_t)(n + 1) * sizeof(ir_kernel));
+    if (!out->kernels.items) {
+        return false;
+    }
+    for (int i = 0; i < n; i++) {
+        const ir_kernel *from = &in->kernels.items[i];
+        ir_kernel *to = &out->kernels.items[i];
+        ir_ref *nodes = ir_graph_alloc(out, (size_t)from->node_count * sizeof *nodes);
+        ir_ref *outs = ir_graph_alloc(out, (size_t)from->out_count * sizeof *outs);
+
+        *to = *from;
+        to->name = ir_graph_intern(out, from->name);
+        if (!nodes || !outs || !to->name) {
+            return false;
+        }
+        memcpy(nodes, from->nodes, (size_t)from->node_count * sizeof *nodes);
+        memcpy(outs, from->outs, (size_t)from->out_count * sizeof *outs);
+        to->nodes = nodes;
+        to->outs = outs;
+        out->kernels.count++;
+    }
+    return true;
+}
+
+static ir_place place_of(const plan *p, ir_ref r)
+{
+    const plan_value *v = &p->value[plan_storage(p, r)];
+
+    return (ir_place){v->kind, v->index, v->offset};
+}
+
+static void number_constants(plan *p)
+{
+    int n = 0;
+
+    for (ir_ref r = 0; r < p->g->count; r++) {
+        if (p->value[r].used && p->value[r].kind == IR_B_CONSTANT) {
+            p->value[r].index = n++;
+        }
+    }
+}
+
+static bool write_buffers(plan *p, ir_graph *out)
+{
+    int count = 0, kernels = p->g->kernels.count;
+
+    for (ir_ref r = 0; r < p->g->count; r++) {
+        count += p->value[r].used;
+    }
+    out->buffers.items = ir_graph_alloc(out, (size_t)(count + 1) * sizeof(ir_buffer));
+    if (!out->buffers.items) {
+        return false;
+    }
+    for (ir_ref r = 0; r < p->g->count; r++) {
+        const plan_value *v = &p->value[r];
+        ir_place at;
+        bool outside;
+
+        if (!v->used) {
+            continue;
+        }
+        at = place_of(p, r);
+        outside = v->alias == IR_NONE && (at.kind == IR_B_ARGUMENT || at.kind == IR_B_CONSTANT);
+        out->buffers.items[out->buffers.count++] = (ir_buffer){.node = r,
+                                                               .kind = at.kind,
+                                                               .index = at.index,
+                                                               .offset = at.offset,
+                                                               .bytes = ir_type_bytes(&p->g->nodes[r].type),
+                                                               .first = outside ? -1 : v->first,
+                                                               .last = outside ? kernels : v->last,
+                                                               .alias = v->alias};
+    }
+    out->buffers.arena_bytes = p->arena_bytes;
+    return true;
+}
+
+/* Copies to outputs, then variables' old values into their stages, then copies to variables. */
+static bool write_copies(plan *p, ir_graph *out)
+{
+    ir_buffer_table *t = &out->buffers;
+
+    t->copies = ir_graph_alloc(out, (size_t)(2 * p->copy_count + 1) * sizeof *t->copies);
+    if (!t->copies) {
+        return false;
+    }
+    for (int i = 0; i < p->copy_count; i++) {
+        ir_copy *c = &p->copies[i];
+
+        c->from = place_of(p, (ir_ref)c->from.offset);
+        if (c->to.kind == IR_B_OUTPUT) {
+            t->copies[t->copy_count++] = *c;
+        }
+    }
+    for (int i = 0; i < p->copy_count; i++) {
+        ir_copy *c = &p->copies[i];
+
+        if (p->staged[i]) {
+            ir_place stage = {IR_B_ARENA, 0, c->to.offset};
+
+            t->copies[t->copy_count++] = (ir_copy){stage, c->from, c->bytes};
+            c->from = stage;
+            c->to.offset = 0;
+        }
+    }
+    for (int i = 0; i < p->copy_count; i++) {
+        if (p->copies[i].to.kind == IR_B_VARIABLE) {
+            t->copies[t->copy_count++] = p->copies[i];
+        }
+    }
+    return true;
+}
+
+static bool allocate(plan *p)
+{
+    size_t n = p->g->count + 1;
+
+    p->mem = ir_arena_new();
+    p->value = p->mem ? ir_arena_alloc(p->mem, n * sizeof *p->value) : NULL;
+    p->reads = p->mem ? ir_arena_alloc(p->mem, n * sizeof *p->reads) : NULL;
+    p->where = p->mem ? ir_arena_alloc(p->mem, n * sizeof *p->where) : NULL;
+    p->seen = p->mem ? ir_arena_alloc(p->mem, n * sizeof *p->seen) : NULL;
+    return p->value && p->reads && p->where && p->seen ? true : plan_out_of_memory(p);
+}
+
+ir_status pass_plan(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref *map)
+{
+    ir_error e = {0};
+    plan p = {.g = in, .err = &e};
+    bool ok;
+
+    (void)pc;
+    if (pass_copy_graph(in, out, map) != IR_OK) {
+        return out->error.status;
+    }
+    ok = allocate(&p) && copy_kernels(in, out) && plan_lives(&p) && plan_share(&p) && plan_place(&p);
+    if (ok) {
+        number_constants(&p);
+        ok = write_buffers(&p, out) && write_copies(&p, out);
+    }
+    ir_arena_free(p.mem);
+    return ok ? IR_OK : ir_fail(&out->error, e.status ? e.status : IR_ENOMEM, "%s", e.text);
+}
