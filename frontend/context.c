@@ -6,11 +6,9 @@
 
 #include "frontend/fe.h"
 
-#define VERSION "0.1.0"
-
 const char *tdm_version(void)
 {
-    return VERSION;
+    return TANDEM_VERSION;
 }
 
 tdm_status fe_status(ir_status s)

@@ -6,6 +6,7 @@
 #ifndef TANDEM_FE_H
 #define TANDEM_FE_H
 
+#define TDM_PLAIN_FUNCTIONS /* inside the library the functions themselves are meant, not the macros of the same name */
 #include <tandem/inspect.h>
 #include <tandem/tandem.h>
 
@@ -15,9 +16,6 @@
 #include "runtime/pool.h"
 #include "runtime/program.h"
 #include "runtime/tensor.h"
-
-/* A public function's macro adds file and line; inside frontend/ the functions themselves are meant. */
-#include "frontend/undef.h"
 
 /* A leaf of a graph under definition: a captured tensor, an input or an inner tensor that collects a gradient. */
 typedef struct fe_capture {

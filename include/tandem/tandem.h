@@ -139,9 +139,6 @@ TDM_API void tdm_reset_peak_bytes(tdm_context *ctx);
 TDM_API tdm_tensor *tdm_from_data(tdm_context *ctx, tdm_dtype d, tdm_dims shape, const void *row_major, tdm_loc at);
 TDM_API tdm_tensor *tdm_full(tdm_context *ctx, tdm_dtype d, tdm_dims shape, double value, tdm_loc at);
 TDM_API tdm_tensor *tdm_arange(tdm_context *ctx, tdm_dtype d, int64_t n, tdm_loc at); /* 0 .. n-1 */
-#define tdm_from_data(ctx, d, shape, data) tdm_from_data(ctx, d, shape, data, TDM_HERE)
-#define tdm_full(ctx, d, shape, value) tdm_full(ctx, d, shape, value, TDM_HERE)
-#define tdm_arange(ctx, d, n) tdm_arange(ctx, d, n, TDM_HERE)
 #define tdm_zeros(ctx, d, shape) tdm_full(ctx, d, shape, 0)
 #define tdm_ones(ctx, d, shape) tdm_full(ctx, d, shape, 1)
 
@@ -182,13 +179,11 @@ enum { TDM_RETAIN_GRAPH = 1, TDM_CREATE_GRAPH = 2, TDM_ALLOW_UNUSED = 4 };
 /* Reverse mode from a scalar (or with upstream dy of t's shape): adds into .grad of every leaf that requires it.  In an open
  * graph: symbolic, into the graph's .grad. */
 TDM_API tdm_status tdm_backward_with(tdm_tensor *t, tdm_tensor *dy, unsigned flags, tdm_loc at);
-#define tdm_backward(t) tdm_backward_with(t, NULL, 0, TDM_HERE)
-#define tdm_backward_with(t, dy, flags) tdm_backward_with(t, dy, flags, TDM_HERE)
+#define tdm_backward(t) tdm_backward_with(t, NULL, 0)
 /* grads[i] = d sum_j <outs[j], douts[j]> / d inputs[i]; douts or an entry NULL: ones, for scalars.  Touches no .grad.  An input
  * that was not reached is an error, or NULL with TDM_ALLOW_UNUSED. */
 TDM_API tdm_status tdm_gradients(tdm_tensor *const *outs, tdm_tensor *const *douts, int n_outs, tdm_tensor *const *inputs,
                                  int n_inputs, tdm_tensor **grads, unsigned flags, tdm_loc at);
-#define tdm_gradients(outs, douts, no, inputs, ni, grads, flags) tdm_gradients(outs, douts, no, inputs, ni, grads, flags, TDM_HERE)
 
 /* The tape, by name: "MulBackward0"; next(i) leads to the node of operand i, NULL where none is needed. */
 TDM_API const tdm_grad_fn *tdm_grad_fn_of(const tdm_tensor *t); /* NULL for leaves */
@@ -201,7 +196,7 @@ TDM_API const tdm_grad_fn *tdm_grad_fn_next(const tdm_grad_fn *f, int i);
 
 #define TDM_UNARY_OPS(X) \
     X(neg) X(abs) X(sign) X(sqrt) X(rsqrt) X(exp) X(log) X(log1p) X(sin) X(cos) X(tanh) X(erf) X(logistic) X(relu) X(not) \
-    X(detach) X(square) X(silu)
+    X(detach) X(square) X(silu) /* detach: x, through which no gradient flows; silu: x logistic(x) */
 #define TDM_BINARY_OPS(X) \
     X(add) X(sub) X(mul) X(div) X(pow) X(max) X(min) X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(and) X(or) X(xor) X(shl) X(shr)
 #define X(name) TDM_API tdm_tensor *tdm_##name(tdm_tensor *x, tdm_loc at);
@@ -212,62 +207,10 @@ TDM_UNARY_OPS(X)
     TDM_API tdm_tensor *tdm_##name##_scalar(tdm_tensor *x, double z, tdm_loc at); /* z rounded to x's dtype */
 TDM_BINARY_OPS(X)
 #undef X
-#define tdm_neg(x) tdm_neg(x, TDM_HERE)
-#define tdm_abs(x) tdm_abs(x, TDM_HERE)
-#define tdm_sign(x) tdm_sign(x, TDM_HERE)
-#define tdm_sqrt(x) tdm_sqrt(x, TDM_HERE)
-#define tdm_rsqrt(x) tdm_rsqrt(x, TDM_HERE)
-#define tdm_exp(x) tdm_exp(x, TDM_HERE)
-#define tdm_log(x) tdm_log(x, TDM_HERE)
-#define tdm_log1p(x) tdm_log1p(x, TDM_HERE)
-#define tdm_sin(x) tdm_sin(x, TDM_HERE)
-#define tdm_cos(x) tdm_cos(x, TDM_HERE)
-#define tdm_tanh(x) tdm_tanh(x, TDM_HERE)
-#define tdm_erf(x) tdm_erf(x, TDM_HERE)
-#define tdm_logistic(x) tdm_logistic(x, TDM_HERE)
-#define tdm_relu(x) tdm_relu(x, TDM_HERE)
-#define tdm_not(x) tdm_not(x, TDM_HERE)
-#define tdm_detach(x) tdm_detach(x, TDM_HERE) /* the same values, through which no gradient flows */
-#define tdm_square(x) tdm_square(x, TDM_HERE)
-#define tdm_silu(x) tdm_silu(x, TDM_HERE) /* x logistic(x) */
-#define tdm_add(x, z) tdm_add(x, z, TDM_HERE)
-#define tdm_sub(x, z) tdm_sub(x, z, TDM_HERE)
-#define tdm_mul(x, z) tdm_mul(x, z, TDM_HERE)
-#define tdm_div(x, z) tdm_div(x, z, TDM_HERE)
-#define tdm_pow(x, z) tdm_pow(x, z, TDM_HERE)
-#define tdm_max(x, z) tdm_max(x, z, TDM_HERE)
-#define tdm_min(x, z) tdm_min(x, z, TDM_HERE)
-#define tdm_eq(x, z) tdm_eq(x, z, TDM_HERE)
-#define tdm_ne(x, z) tdm_ne(x, z, TDM_HERE)
-#define tdm_lt(x, z) tdm_lt(x, z, TDM_HERE)
-#define tdm_le(x, z) tdm_le(x, z, TDM_HERE)
-#define tdm_gt(x, z) tdm_gt(x, z, TDM_HERE)
-#define tdm_ge(x, z) tdm_ge(x, z, TDM_HERE)
-#define tdm_and(x, z) tdm_and(x, z, TDM_HERE)
-#define tdm_or(x, z) tdm_or(x, z, TDM_HERE)
-#define tdm_xor(x, z) tdm_xor(x, z, TDM_HERE)
-#define tdm_shl(x, z) tdm_shl(x, z, TDM_HERE)
-#define tdm_shr(x, z) tdm_shr(x, z, TDM_HERE)
-#define tdm_add_scalar(x, z) tdm_add_scalar(x, z, TDM_HERE)
-#define tdm_sub_scalar(x, z) tdm_sub_scalar(x, z, TDM_HERE)
-#define tdm_mul_scalar(x, z) tdm_mul_scalar(x, z, TDM_HERE)
-#define tdm_div_scalar(x, z) tdm_div_scalar(x, z, TDM_HERE)
-#define tdm_pow_scalar(x, z) tdm_pow_scalar(x, z, TDM_HERE)
-#define tdm_max_scalar(x, z) tdm_max_scalar(x, z, TDM_HERE)
-#define tdm_min_scalar(x, z) tdm_min_scalar(x, z, TDM_HERE)
-#define tdm_eq_scalar(x, z) tdm_eq_scalar(x, z, TDM_HERE)
-#define tdm_ne_scalar(x, z) tdm_ne_scalar(x, z, TDM_HERE)
-#define tdm_lt_scalar(x, z) tdm_lt_scalar(x, z, TDM_HERE)
-#define tdm_le_scalar(x, z) tdm_le_scalar(x, z, TDM_HERE)
-#define tdm_gt_scalar(x, z) tdm_gt_scalar(x, z, TDM_HERE)
-#define tdm_ge_scalar(x, z) tdm_ge_scalar(x, z, TDM_HERE)
 
 TDM_API tdm_tensor *tdm_select(tdm_tensor *p, tdm_tensor *x, tdm_tensor *z, tdm_loc at); /* p ? x : z, p bool; broadcasts */
 TDM_API tdm_tensor *tdm_convert(tdm_tensor *x, tdm_dtype d, tdm_loc at);
 TDM_API tdm_tensor *tdm_clamp(tdm_tensor *x, double lo, double hi, tdm_loc at);
-#define tdm_select(p, x, z) tdm_select(p, x, z, TDM_HERE)
-#define tdm_convert(x, d) tdm_convert(x, d, TDM_HERE)
-#define tdm_clamp(x, lo, hi) tdm_clamp(x, lo, hi, TDM_HERE)
 
 /* Views: no copy in either engine where the layout allows. */
 TDM_API tdm_tensor *tdm_reshape(tdm_tensor *x, tdm_dims shape, tdm_loc at);      /* one extent may be -1: inferred */
@@ -275,21 +218,13 @@ TDM_API tdm_tensor *tdm_transpose(tdm_tensor *x, const int *perm, tdm_loc at);  
 TDM_API tdm_tensor *tdm_broadcast_to(tdm_tensor *x, tdm_dims shape, tdm_loc at);
 TDM_API tdm_tensor *tdm_slice(tdm_tensor *x, int axis, int64_t start, int64_t limit, int64_t step, tdm_loc at); /* one axis */
 TDM_API tdm_tensor *tdm_pad(tdm_tensor *x, const int64_t *low, const int64_t *high, const int64_t *interior, tdm_loc at); /* zeros; rank entries; interior may be NULL */
-#define tdm_reshape(x, shape) tdm_reshape(x, shape, TDM_HERE)
-#define tdm_transpose(x, perm) tdm_transpose(x, perm, TDM_HERE)
-#define tdm_broadcast_to(x, shape) tdm_broadcast_to(x, shape, TDM_HERE)
-#define tdm_slice(x, axis, start, limit, step) tdm_slice(x, axis, start, limit, step, TDM_HERE)
-#define tdm_pad(x, low, high, interior) tdm_pad(x, low, high, interior, TDM_HERE)
 
 /* x [r, ..], index [i..] of i32 or i64, clamped into 0..r-1: y [i.., ..]. */
 TDM_API tdm_tensor *tdm_gather(tdm_tensor *x, tdm_tensor *index, tdm_loc at);
 /* x with update [i.., ..] added into its rows, in ascending order of i. */
 TDM_API tdm_tensor *tdm_scatter_add(tdm_tensor *x, tdm_tensor *index, tdm_tensor *update, tdm_loc at);
-#define tdm_gather(x, index) tdm_gather(x, index, TDM_HERE)
-#define tdm_scatter_add(x, index, update) tdm_scatter_add(x, index, update, TDM_HERE)
 #define tdm_embedding(table, index) tdm_gather(table, index)
 TDM_API tdm_tensor *tdm_one_hot(tdm_tensor *index, int64_t classes, tdm_dtype d, tdm_loc at); /* [..] -> [.., classes] */
-#define tdm_one_hot(index, classes, d) tdm_one_hot(index, classes, d, TDM_HERE)
 
 /* A set of axes; negative counts from the end.  tdm_axes(0, -1); tdm_all_axes(). */
 typedef struct tdm_axis_set {
@@ -306,12 +241,6 @@ TDM_API tdm_tensor *tdm_amax(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_lo
 TDM_API tdm_tensor *tdm_amin(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at);
 TDM_API tdm_tensor *tdm_argmax(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at); /* i64 */
 TDM_API tdm_tensor *tdm_var(tdm_tensor *x, tdm_axis_set axes, int correction, bool keep, tdm_loc at); /* two-pass; / (n - correction) */
-#define tdm_sum(x, axes, keep) tdm_sum(x, axes, keep, TDM_HERE)
-#define tdm_mean(x, axes, keep) tdm_mean(x, axes, keep, TDM_HERE)
-#define tdm_amax(x, axes, keep) tdm_amax(x, axes, keep, TDM_HERE)
-#define tdm_amin(x, axes, keep) tdm_amin(x, axes, keep, TDM_HERE)
-#define tdm_argmax(x, axes, keep) tdm_argmax(x, axes, keep, TDM_HERE)
-#define tdm_var(x, axes, correction, keep) tdm_var(x, axes, correction, keep, TDM_HERE)
 
 /* Which axes of a product go together; lists of equal length pair up.  Result: batch axes, free axes of x, free axes of z. */
 typedef struct tdm_dot_axes {
@@ -323,9 +252,6 @@ TDM_API tdm_tensor *tdm_dot_general(tdm_tensor *x, tdm_tensor *z, const tdm_dot_
 TDM_API tdm_tensor *tdm_matmul(tdm_tensor *a, tdm_tensor *b, tdm_loc at);
 /* x [.., in], w [out, in], bias [out] or NULL: x w^T + bias, [.., out]. */
 TDM_API tdm_tensor *tdm_linear(tdm_tensor *x, tdm_tensor *w, tdm_tensor *bias, tdm_loc at);
-#define tdm_dot_general(x, z, axes) tdm_dot_general(x, z, axes, TDM_HERE)
-#define tdm_matmul(a, b) tdm_matmul(a, b, TDM_HERE)
-#define tdm_linear(x, w, bias) tdm_linear(x, w, bias, TDM_HERE)
 
 /* Composites (ir/compose_*.c): built from the ops above in both engines. */
 TDM_API tdm_tensor *tdm_gelu(tdm_tensor *x, tdm_loc at);      /* x/2 (1 + erf(x / sqrt 2)) */
@@ -336,27 +262,15 @@ TDM_API tdm_tensor *tdm_log_softmax(tdm_tensor *x, int axis, tdm_loc at);
 TDM_API tdm_tensor *tdm_layer_norm(tdm_tensor *x, tdm_tensor *gamma, tdm_tensor *beta, double eps, tdm_loc at); /* last axis */
 TDM_API tdm_tensor *tdm_mse(tdm_tensor *x, tdm_tensor *target, tdm_loc at);                 /* mean of squares, a scalar */
 TDM_API tdm_tensor *tdm_cross_entropy(tdm_tensor *logits, tdm_tensor *targets, tdm_loc at); /* [.., c], integer [..]; mean, nats */
-#define tdm_gelu(x) tdm_gelu(x, TDM_HERE)
-#define tdm_gelu_tanh(x) tdm_gelu_tanh(x, TDM_HERE)
-#define tdm_logsumexp(x, axis, keep) tdm_logsumexp(x, axis, keep, TDM_HERE)
-#define tdm_softmax(x, axis) tdm_softmax(x, axis, TDM_HERE)
-#define tdm_log_softmax(x, axis) tdm_log_softmax(x, axis, TDM_HERE)
-#define tdm_layer_norm(x, gamma, beta, eps) tdm_layer_norm(x, gamma, beta, eps, TDM_HERE)
-#define tdm_mse(x, target) tdm_mse(x, target, TDM_HERE)
-#define tdm_cross_entropy(logits, targets) tdm_cross_entropy(logits, targets, TDM_HERE)
 
 /* Random (Philox4x32-10 keyed by the context's seed; each call takes the next counters of the stream; a graph takes its
  * counters at each run, so both engines draw the same). */
 TDM_API tdm_tensor *tdm_uniform(tdm_context *ctx, tdm_dtype d, tdm_dims shape, double lo, double hi, tdm_loc at); /* [lo, hi) */
 TDM_API tdm_tensor *tdm_normal(tdm_context *ctx, tdm_dtype d, tdm_dims shape, double mean, double std, tdm_loc at); /* Box-Muller */
 TDM_API tdm_tensor *tdm_dropout(tdm_tensor *x, double p, tdm_loc at); /* zero with probability p, else / (1 - p) */
-#define tdm_uniform(ctx, d, shape, lo, hi) tdm_uniform(ctx, d, shape, lo, hi, TDM_HERE)
-#define tdm_normal(ctx, d, shape, mean, std) tdm_normal(ctx, d, shape, mean, std, TDM_HERE)
-#define tdm_dropout(x, p) tdm_dropout(x, p, TDM_HERE)
 
 /* Sets a leaf's value: now, or in an open graph when the program has run (a variable; later reads see the new value). */
 TDM_API tdm_status tdm_assign(tdm_tensor *variable, tdm_tensor *value, tdm_loc at);
-#define tdm_assign(variable, value) tdm_assign(variable, value, TDM_HERE)
 
 /* ---- optimisers --------------------------------------------------------------------------------------- */
 /* PyTorch's formulas.  State tensors are variables: in an open graph tdm_step becomes assigns to parameters and state. */
@@ -366,7 +280,6 @@ TDM_API tdm_optimizer *tdm_adamw(tdm_tensor *const *params, int n, double lr, do
 TDM_API void tdm_optimizer_free(tdm_optimizer *opt);
 TDM_API void tdm_zero_grad(tdm_optimizer *opt);
 TDM_API tdm_status tdm_step(tdm_optimizer *opt, tdm_loc at); /* parameters without .grad stay */
-#define tdm_step(opt) tdm_step(opt, TDM_HERE)
 
 /* ---- graphs, programs, executions --------------------------------------------------------------------- */
 
@@ -377,8 +290,6 @@ TDM_API tdm_tensor *tdm_input(tdm_context *ctx, const char *name, tdm_dtype d, t
 TDM_API tdm_status tdm_output(tdm_context *ctx, const char *name, tdm_tensor *t, tdm_loc at);
 TDM_API tdm_status tdm_graph_close(tdm_context *ctx);
 TDM_API void tdm_graph_free(tdm_graph *g); /* after its programs */
-#define tdm_input(ctx, name, d, shape) tdm_input(ctx, name, d, shape, TDM_HERE)
-#define tdm_output(ctx, name, t) tdm_output(ctx, name, t, TDM_HERE)
 
 /* Optimises and compiles a closed graph with the context's options (the LLVM half is loaded at the first call).  NULL on error. */
 TDM_API tdm_program *tdm_compile(tdm_graph *g, const char *const *dims /* "n=128", .., NULL; or NULL */);
@@ -391,6 +302,101 @@ TDM_API tdm_status tdm_exec_bind_data(tdm_exec *e, const char *input, const void
 TDM_API tdm_status tdm_exec_run(tdm_exec *e); /* allocates nothing */
 TDM_API tdm_tensor *tdm_exec_output(tdm_exec *e, const char *name); /* rewritten by each run; lives as long as e */
 TDM_API void tdm_exec_free(tdm_exec *e);
+
+/* ---- the caller's place ----------------------------------------------------------------------------------- */
+/* Every function above whose last parameter is `at` is called without it: these macros add file and line.  Define
+ * TDM_PLAIN_FUNCTIONS before including this header to do without them. */
+#ifndef TDM_PLAIN_FUNCTIONS
+#define tdm_from_data(...) tdm_from_data(__VA_ARGS__, TDM_HERE)
+#define tdm_full(...) tdm_full(__VA_ARGS__, TDM_HERE)
+#define tdm_arange(...) tdm_arange(__VA_ARGS__, TDM_HERE)
+#define tdm_backward_with(...) tdm_backward_with(__VA_ARGS__, TDM_HERE)
+#define tdm_gradients(...) tdm_gradients(__VA_ARGS__, TDM_HERE)
+#define tdm_neg(...) tdm_neg(__VA_ARGS__, TDM_HERE)
+#define tdm_abs(...) tdm_abs(__VA_ARGS__, TDM_HERE)
+#define tdm_sign(...) tdm_sign(__VA_ARGS__, TDM_HERE)
+#define tdm_sqrt(...) tdm_sqrt(__VA_ARGS__, TDM_HERE)
+#define tdm_rsqrt(...) tdm_rsqrt(__VA_ARGS__, TDM_HERE)
+#define tdm_exp(...) tdm_exp(__VA_ARGS__, TDM_HERE)
+#define tdm_log(...) tdm_log(__VA_ARGS__, TDM_HERE)
+#define tdm_log1p(...) tdm_log1p(__VA_ARGS__, TDM_HERE)
+#define tdm_sin(...) tdm_sin(__VA_ARGS__, TDM_HERE)
+#define tdm_cos(...) tdm_cos(__VA_ARGS__, TDM_HERE)
+#define tdm_tanh(...) tdm_tanh(__VA_ARGS__, TDM_HERE)
+#define tdm_erf(...) tdm_erf(__VA_ARGS__, TDM_HERE)
+#define tdm_logistic(...) tdm_logistic(__VA_ARGS__, TDM_HERE)
+#define tdm_relu(...) tdm_relu(__VA_ARGS__, TDM_HERE)
+#define tdm_not(...) tdm_not(__VA_ARGS__, TDM_HERE)
+#define tdm_detach(...) tdm_detach(__VA_ARGS__, TDM_HERE)
+#define tdm_square(...) tdm_square(__VA_ARGS__, TDM_HERE)
+#define tdm_silu(...) tdm_silu(__VA_ARGS__, TDM_HERE)
+#define tdm_add(...) tdm_add(__VA_ARGS__, TDM_HERE)
+#define tdm_sub(...) tdm_sub(__VA_ARGS__, TDM_HERE)
+#define tdm_mul(...) tdm_mul(__VA_ARGS__, TDM_HERE)
+#define tdm_div(...) tdm_div(__VA_ARGS__, TDM_HERE)
+#define tdm_pow(...) tdm_pow(__VA_ARGS__, TDM_HERE)
+#define tdm_max(...) tdm_max(__VA_ARGS__, TDM_HERE)
+#define tdm_min(...) tdm_min(__VA_ARGS__, TDM_HERE)
+#define tdm_eq(...) tdm_eq(__VA_ARGS__, TDM_HERE)
+#define tdm_ne(...) tdm_ne(__VA_ARGS__, TDM_HERE)
+#define tdm_lt(...) tdm_lt(__VA_ARGS__, TDM_HERE)
+#define tdm_le(...) tdm_le(__VA_ARGS__, TDM_HERE)
+#define tdm_gt(...) tdm_gt(__VA_ARGS__, TDM_HERE)
+#define tdm_ge(...) tdm_ge(__VA_ARGS__, TDM_HERE)
+#define tdm_and(...) tdm_and(__VA_ARGS__, TDM_HERE)
+#define tdm_or(...) tdm_or(__VA_ARGS__, TDM_HERE)
+#define tdm_xor(...) tdm_xor(__VA_ARGS__, TDM_HERE)
+#define tdm_shl(...) tdm_shl(__VA_ARGS__, TDM_HERE)
+#define tdm_shr(...) tdm_shr(__VA_ARGS__, TDM_HERE)
+#define tdm_add_scalar(...) tdm_add_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_sub_scalar(...) tdm_sub_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_mul_scalar(...) tdm_mul_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_div_scalar(...) tdm_div_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_pow_scalar(...) tdm_pow_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_max_scalar(...) tdm_max_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_min_scalar(...) tdm_min_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_eq_scalar(...) tdm_eq_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_ne_scalar(...) tdm_ne_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_lt_scalar(...) tdm_lt_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_le_scalar(...) tdm_le_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_gt_scalar(...) tdm_gt_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_ge_scalar(...) tdm_ge_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_select(...) tdm_select(__VA_ARGS__, TDM_HERE)
+#define tdm_convert(...) tdm_convert(__VA_ARGS__, TDM_HERE)
+#define tdm_clamp(...) tdm_clamp(__VA_ARGS__, TDM_HERE)
+#define tdm_reshape(...) tdm_reshape(__VA_ARGS__, TDM_HERE)
+#define tdm_transpose(...) tdm_transpose(__VA_ARGS__, TDM_HERE)
+#define tdm_broadcast_to(...) tdm_broadcast_to(__VA_ARGS__, TDM_HERE)
+#define tdm_slice(...) tdm_slice(__VA_ARGS__, TDM_HERE)
+#define tdm_pad(...) tdm_pad(__VA_ARGS__, TDM_HERE)
+#define tdm_gather(...) tdm_gather(__VA_ARGS__, TDM_HERE)
+#define tdm_scatter_add(...) tdm_scatter_add(__VA_ARGS__, TDM_HERE)
+#define tdm_one_hot(...) tdm_one_hot(__VA_ARGS__, TDM_HERE)
+#define tdm_sum(...) tdm_sum(__VA_ARGS__, TDM_HERE)
+#define tdm_mean(...) tdm_mean(__VA_ARGS__, TDM_HERE)
+#define tdm_amax(...) tdm_amax(__VA_ARGS__, TDM_HERE)
+#define tdm_amin(...) tdm_amin(__VA_ARGS__, TDM_HERE)
+#define tdm_argmax(...) tdm_argmax(__VA_ARGS__, TDM_HERE)
+#define tdm_var(...) tdm_var(__VA_ARGS__, TDM_HERE)
+#define tdm_dot_general(...) tdm_dot_general(__VA_ARGS__, TDM_HERE)
+#define tdm_matmul(...) tdm_matmul(__VA_ARGS__, TDM_HERE)
+#define tdm_linear(...) tdm_linear(__VA_ARGS__, TDM_HERE)
+#define tdm_gelu(...) tdm_gelu(__VA_ARGS__, TDM_HERE)
+#define tdm_gelu_tanh(...) tdm_gelu_tanh(__VA_ARGS__, TDM_HERE)
+#define tdm_logsumexp(...) tdm_logsumexp(__VA_ARGS__, TDM_HERE)
+#define tdm_softmax(...) tdm_softmax(__VA_ARGS__, TDM_HERE)
+#define tdm_log_softmax(...) tdm_log_softmax(__VA_ARGS__, TDM_HERE)
+#define tdm_layer_norm(...) tdm_layer_norm(__VA_ARGS__, TDM_HERE)
+#define tdm_mse(...) tdm_mse(__VA_ARGS__, TDM_HERE)
+#define tdm_cross_entropy(...) tdm_cross_entropy(__VA_ARGS__, TDM_HERE)
+#define tdm_uniform(...) tdm_uniform(__VA_ARGS__, TDM_HERE)
+#define tdm_normal(...) tdm_normal(__VA_ARGS__, TDM_HERE)
+#define tdm_dropout(...) tdm_dropout(__VA_ARGS__, TDM_HERE)
+#define tdm_assign(...) tdm_assign(__VA_ARGS__, TDM_HERE)
+#define tdm_step(...) tdm_step(__VA_ARGS__, TDM_HERE)
+#define tdm_input(...) tdm_input(__VA_ARGS__, TDM_HERE)
+#define tdm_output(...) tdm_output(__VA_ARGS__, TDM_HERE)
+#endif
 
 #if defined __cplusplus
 }
