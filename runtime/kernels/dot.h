@@ -89,7 +89,8 @@ typedef void tile_fn(const T *a, int64_t ai, int64_t ap, const T *b, int64_t ldb
 #define BOTH(rows) TILE(rows, 1) TILE(rows, 2)
 
 BOTH(1)
-BOTH(2) BOTH(3) BOTH(4)
+BOTH(2)
+BOTH(3) BOTH(4)
 #if MR >= 6
     BOTH(5) BOTH(6)
 #endif

@@ -1,0 +1,586 @@
+/* tests/numerics/reference.c: see reference.h.  Sections follow the rules of docs/numerics.md. */
+#include "numerics/reference.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/scalar_c.h"
+
+/* ---- elements ------------------------------------------------------------------------------------------ */
+
+typedef struct value {
+    double f;  /* f32 and f64, exactly */
+    int64_t i; /* integers and bool */
+} value;
+
+static value load(const rt_array *x, int64_t offset)
+{
+    const char *p = (const char *)x->data + offset * (int64_t)ir_dtype_size((ir_dtype)x->type.dtype);
+    value v = {0, 0};
+
+    switch ((ir_dtype)x->type.dtype) {
+    case IR_DT_bool:
+    case IR_DT_u8: v.i = *(const uint8_t *)p; break;
+    case IR_DT_u32: v.i = *(const uint32_t *)p; break;
+    case IR_DT_i32: v.i = *(const int32_t *)p; break;
+    case IR_DT_i64: v.i = *(const int64_t *)p; break;
+    case IR_DT_f32: v.f = (double)*(const float *)p; break;
+    case IR_DT_f64: v.f = *(const double *)p; break;
+    default: break;
+    }
+    return v;
+}
+
+/* Integers wrap here. */
+static void store(const rt_array *y, int64_t at, value v)
+{
+    char *p = (char *)y->data + at * (int64_t)ir_dtype_size((ir_dtype)y->type.dtype);
+
+    switch ((ir_dtype)y->type.dtype) {
+    case IR_DT_bool:
+    case IR_DT_u8: *(uint8_t *)p = (uint8_t)v.i; break;
+    case IR_DT_u32: *(uint32_t *)p = (uint32_t)v.i; break;
+    case IR_DT_i32: *(int32_t *)p = (int32_t)v.i; break;
+    case IR_DT_i64: *(int64_t *)p = v.i; break;
+    case IR_DT_f32: *(float *)p = (float)v.f; break;
+    case IR_DT_f64: *(double *)p = v.f; break;
+    default: break;
+    }
+}
+
+/* Offset in x of the element whose row-major number is `linear`. */
+static int64_t offset_of(const rt_array *x, int64_t linear)
+{
+    int64_t offset = 0;
+
+    for (int i = x->type.rank - 1; i >= 0; i--) {
+        offset += linear % x->type.dims[i] * x->strides[i];
+        linear /= x->type.dims[i];
+    }
+    return offset;
+}
+
+/* ---- rules 1 and 2: floats ----------------------------------------------------------------------------- */
+
+#define FLOAT_OPS(dt, T, suffix)                         \
+    static T extremum_##dt(T x, T z, bool most)          \
+    {                                                    \
+        if (x != x || z != z)                            \
+            return x + z;                                \
+        if (x == z)                                      \
+            return (signbit(x) != 0) == most ? z : x;    \
+        return (x > z) == most ? x : z;                  \
+    }                                                    \
+    static T float_op_##dt(ir_op op, T x, T z)           \
+    {                                                    \
+        switch (op) {                                    \
+        case IR_neg: return -x;                          \
+        case IR_abs: return fabs##suffix(x);             \
+        case IR_sign: return x > 0 ? 1 : x < 0 ? -1 : x; \
+        case IR_sqrt: return sqrt##suffix(x);            \
+        case IR_rsqrt: return 1 / sqrt##suffix(x);       \
+        case IR_relu: return extremum_##dt(x, 0, true);  \
+        case IR_stop_gradient: return x;                 \
+        case IR_add: return x + z;                       \
+        case IR_sub: return x - z;                       \
+        case IR_mul: return x * z;                       \
+        case IR_div: return x / z;                       \
+        case IR_max: return extremum_##dt(x, z, true);   \
+        case IR_min: return extremum_##dt(x, z, false);  \
+        case IR_exp: return v_exp_##dt(x);               \
+        case IR_log: return v_log_##dt(x);               \
+        case IR_log1p: return v_log1p_##dt(x);           \
+        case IR_sin: return v_sin_##dt(x);               \
+        case IR_cos: return v_cos_##dt(x);               \
+        case IR_tanh: return v_tanh_##dt(x);             \
+        case IR_erf: return v_erf_##dt(x);               \
+        case IR_logistic: return v_logistic_##dt(x);     \
+        case IR_pow: return v_pow_##dt(x, z);            \
+        default: return 0;                               \
+        }                                                \
+    }
+FLOAT_OPS(f32, float, f)
+FLOAT_OPS(f64, double, )
+
+static value float_value(ir_op op, ir_dtype d, value x, value z)
+{
+    value y = {0, 0};
+
+    switch (op) {
+    case IR_eq: y.i = x.f == z.f; break;
+    case IR_ne: y.i = x.f != z.f; break;
+    case IR_lt: y.i = x.f < z.f; break;
+    case IR_le: y.i = x.f <= z.f; break;
+    case IR_gt: y.i = x.f > z.f; break;
+    case IR_ge: y.i = x.f >= z.f; break;
+    default:
+        if (d == IR_DT_f32)
+            y.f = (double)float_op_f32(op, (float)x.f, (float)z.f);
+        else
+            y.f = float_op_f64(op, x.f, z.f);
+    }
+    return y;
+}
+
+/* ---- rule 3: integers and converts -------------------------------------------------------------------- */
+
+static int64_t wrap(ir_op op, int64_t x, int64_t z)
+{
+    uint64_t a = (uint64_t)x, b = (uint64_t)z;
+
+    return (int64_t)(op == IR_add ? a + b : op == IR_sub ? a - b : a * b);
+}
+
+static int64_t shift(ir_op op, ir_dtype d, int64_t x, int64_t count)
+{
+    int64_t width = 8 * (int64_t)ir_dtype_size(d);
+
+    if (count < 0 || count >= width)
+        return op == IR_shr && x < 0 ? -1 : 0;
+    return op == IR_shr ? x >> count : (int64_t)((uint64_t)x << count);
+}
+
+static value integer_value(ir_op op, ir_dtype d, int64_t x, int64_t z)
+{
+    int64_t y = 0;
+
+    switch (op) {
+    case IR_neg: y = wrap(IR_sub, 0, x); break;
+    case IR_abs: y = x < 0 ? wrap(IR_sub, 0, x) : x; break;
+    case IR_sign: y = (x > 0) - (x < 0); break;
+    case IR_relu: y = x > 0 ? x : 0; break;
+    case IR_not: y = !x; break;
+    case IR_stop_gradient: y = x; break;
+    case IR_add:
+    case IR_sub:
+    case IR_mul: y = wrap(op, x, z); break;
+    case IR_div: y = z == 0 ? 0 : z == -1 ? wrap(IR_sub, 0, x) : x / z; break;
+    case IR_max: y = x > z ? x : z; break;
+    case IR_min: y = x < z ? x : z; break;
+    case IR_eq: y = x == z; break;
+    case IR_ne: y = x != z; break;
+    case IR_lt: y = x < z; break;
+    case IR_le: y = x <= z; break;
+    case IR_gt: y = x > z; break;
+    case IR_ge: y = x >= z; break;
+    case IR_and: y = x & z; break;
+    case IR_or: y = x | z; break;
+    case IR_xor: y = x ^ z; break;
+    case IR_shl:
+    case IR_shr: y = shift(op, d, x, z); break;
+    default: break;
+    }
+    return (value){0, y};
+}
+
+static int64_t saturated(double x, ir_dtype to)
+{
+    bool is_signed = ir_dtype_is_signed(to);
+    double past = ldexp(1, 8 * (int)ir_dtype_size(to) - is_signed), least = is_signed ? -past : 0;
+
+    if (x != x)
+        return 0;
+    if (x >= past)
+        return to == IR_DT_i64 ? INT64_MAX : (int64_t)past - 1;
+    return x <= least ? (int64_t)least : (int64_t)x;
+}
+
+static value converted(value x, ir_dtype from, ir_dtype to)
+{
+    value y = x;
+
+    if (to == IR_DT_bool)
+        y.i = ir_dtype_is_float(from) ? x.f != 0 : x.i != 0;
+    else if (ir_dtype_is_float(from) && !ir_dtype_is_float(to))
+        y.i = saturated(x.f, to);
+    else if (ir_dtype_is_float(to) && !ir_dtype_is_float(from))
+        y.f = to == IR_DT_f32 ? (double)(float)x.i : (double)x.i;
+    return y;
+}
+
+static value clamped(value x, const ir_attrs *a, ir_dtype d)
+{
+    double lo = d == IR_DT_f32 ? (double)(float)a->clamp.lo : a->clamp.lo;
+    double hi = d == IR_DT_f32 ? (double)(float)a->clamp.hi : a->clamp.hi;
+
+    if (x.f < lo)
+        x.f = lo;
+    else if (x.f > hi)
+        x.f = hi;
+    return x;
+}
+
+static void pointwise(ir_op op, const ir_attrs *a, const rt_array *const *x, int n, const rt_array *y)
+{
+    ir_dtype d = (ir_dtype)x[n - 1]->type.dtype;
+
+    for (int64_t i = 0; i < ir_type_elements(&y->type); i++) {
+        value v[3] = {{0, 0}, {0, 0}, {0, 0}};
+
+        for (int j = 0; j < n; j++)
+            v[j] = load(x[j], offset_of(x[j], i));
+        if (op == IR_select)
+            v[0] = v[0].i ? v[1] : v[2];
+        else if (op == IR_convert)
+            v[0] = converted(v[0], d, (ir_dtype)y->type.dtype);
+        else if (op == IR_clamp)
+            v[0] = clamped(v[0], a, d);
+        else if (ir_dtype_is_float(d))
+            v[0] = float_value(op, d, v[0], v[1]);
+        else
+            v[0] = integer_value(op, d, v[0].i, v[1].i);
+        store(y, i, v[0]);
+    }
+}
+
+/* ---- rules 4 and 5: sums and products on contiguous elements ------------------------------------------- */
+
+#define SUMS(dt, T, suffix)                                 \
+    static T halves_##dt(T p[64])                           \
+    {                                                       \
+        for (int h = 32; h >= 1; h /= 2)                    \
+            for (int j = 0; j < h; j++)                     \
+                p[j] = p[j] + p[j + h];                     \
+        return p[0];                                        \
+    }                                                       \
+    T ref_sum_inner_##dt(const T *x, int64_t n)             \
+    {                                                       \
+        T p[64] = {0};                                      \
+                                                            \
+        for (int64_t i = 0; i < n; i++)                     \
+            p[i % 64] = p[i % 64] + x[i];                   \
+        return halves_##dt(p);                              \
+    }                                                       \
+    T ref_sum_outer_##dt(const T *x, int64_t n)             \
+    {                                                       \
+        T y = 0;                                            \
+                                                            \
+        for (int64_t b = 0; b < n; b += 512) {              \
+            T acc = 0;                                      \
+                                                            \
+            for (int64_t i = b; i < b + 512 && i < n; i++)  \
+                acc = acc + x[i];                           \
+            y = b == 0 ? acc : y + acc;                     \
+        }                                                   \
+        return y;                                           \
+    }                                                       \
+    T ref_chain_##dt(const T *a, const T *b, int64_t k)     \
+    {                                                       \
+        T y = 0;                                            \
+                                                            \
+        for (int64_t q = 0; q < k; q += 512) {              \
+            T acc = 0;                                      \
+                                                            \
+            for (int64_t p = q; p < q + 512 && p < k; p++)  \
+                acc = fma##suffix(a[p], b[p], acc);         \
+            y = q == 0 ? acc : y + acc;                     \
+        }                                                   \
+        return y;                                           \
+    }                                                       \
+    T ref_tree_##dt(const T *a, const T *b, int64_t k)      \
+    {                                                       \
+        T s[64] = {0};                                      \
+                                                            \
+        for (int64_t p = 0; p < k; p++)                     \
+            s[p % 64] = fma##suffix(a[p], b[p], s[p % 64]); \
+        return halves_##dt(s);                              \
+    }
+SUMS(f32, float, f)
+SUMS(f64, double, )
+
+/* Reduces one run whose elements were gathered, row-major, into `run`. */
+static value reduce_run(ir_op op, const rt_array *run, int64_t n, bool inner)
+{
+    ir_dtype d = (ir_dtype)run->type.dtype;
+    value y = load(run, 0);
+
+    if (op == IR_reduce_sum && d == IR_DT_f32)
+        return (value){(double)(inner ? ref_sum_inner_f32 : ref_sum_outer_f32)(run->data, n), 0};
+    if (op == IR_reduce_sum && d == IR_DT_f64)
+        return (value){(inner ? ref_sum_inner_f64 : ref_sum_outer_f64)(run->data, n), 0};
+    for (int64_t i = 1; i < n; i++) {
+        value x = load(run, i);
+        ir_op step = op == IR_reduce_sum ? IR_add : op == IR_reduce_max ? IR_max : IR_min;
+
+        y = ir_dtype_is_float(d) ? float_value(step, d, y, x) : integer_value(step, d, y.i, x.i);
+    }
+    return y;
+}
+
+static value argmax_run(const rt_array *run, int64_t n)
+{
+    bool is_float = ir_dtype_is_float((ir_dtype)run->type.dtype);
+    int64_t at = 0;
+
+    for (int64_t i = 1; i < n; i++) {
+        value best = load(run, at), x = load(run, i);
+
+        if (best.f != best.f)
+            break;
+        if (x.f != x.f || (is_float ? x.f > best.f : x.i > best.i))
+            at = i;
+    }
+    return (value){0, at};
+}
+
+/* x reduced over the axes of `set` as one list; the result's dims are the other axes. */
+static bool reduce_set(ir_op op, const rt_array *x, unsigned set, bool inner, const rt_array *y)
+{
+    rt_array kept = {.type = {.rank = 0}, .data = x->data}, run = kept,
+             gathered = {.type = {.dtype = x->type.dtype}};
+    int64_t n;
+
+    for (int i = 0; i < x->type.rank; i++) {
+        rt_array *to = set >> i & 1 ? &run : &kept;
+
+        to->strides[to->type.rank] = x->strides[i];
+        to->type.dims[to->type.rank++] = x->type.dims[i];
+    }
+    n = ir_type_elements(&run.type);
+    gathered.data = malloc((size_t)n * 8);
+    if (!gathered.data)
+        return false;
+    for (int64_t i = 0; i < ir_type_elements(&kept.type); i++) {
+        for (int64_t j = 0; j < n; j++)
+            store(&gathered, j, load(x, offset_of(&kept, i) + offset_of(&run, j)));
+        store(y, i, op == IR_argmax ? argmax_run(&gathered, n) : reduce_run(op, &gathered, n, inner));
+    }
+    free(gathered.data);
+    return true;
+}
+
+/* Runs of adjacent axes, innermost first, each result rounded to the dtype. */
+static bool reduce(ir_op op, const ir_attrs *a, const rt_array *x, const rt_array *y)
+{
+    unsigned left = 0;
+    rt_array from = *x;
+    bool ok = true;
+
+    for (int i = 0; i < a->n; i++)
+        left |= 1u << a->axes[i];
+    if (op == IR_argmax)
+        return reduce_set(op, x, left, false, y);
+    while (left && ok) {
+        int last = 31 - __builtin_clz(left), first = last;
+        ir_type t = {.dtype = x->type.dtype};
+        unsigned run;
+        rt_array to;
+
+        while (first > 0 && left >> (first - 1) & 1)
+            first--;
+        run = (2u << last) - (1u << first);
+        left &= ~run;
+        for (int i = 0; i < from.type.rank; i++)
+            if (!(run >> i & 1))
+                t.dims[t.rank++] = from.type.dims[i];
+        to = rt_array_of(&t, left ? malloc(ir_type_bytes(&t)) : y->data);
+        ok = to.data && reduce_set(op, &from, run, last == x->type.rank - 1, &to);
+        if (from.data != x->data)
+            free(from.data);
+        from = to;
+    }
+    return ok;
+}
+
+/* Axes of one operand that are neither batch nor contracted. */
+static int free_axes(const int8_t *batch, int n, const int8_t *k, int nk, int rank, int *out)
+{
+    int count = 0;
+
+    for (int i = 0; i < rank; i++) {
+        bool used = false;
+
+        for (int j = 0; j < n; j++)
+            used |= batch[j] == i;
+        for (int j = 0; j < nk; j++)
+            used |= k[j] == i;
+        if (!used)
+            out[count++] = i;
+    }
+    return count;
+}
+
+/* The given axes of x as an array of their own. */
+static rt_array axes_of(const rt_array *x, const int *axes, int n)
+{
+    rt_array y = {.type = {.dtype = x->type.dtype, .rank = (uint8_t)n}, .data = x->data};
+
+    for (int i = 0; i < n; i++) {
+        y.type.dims[i] = x->type.dims[axes[i]];
+        y.strides[i] = x->strides[axes[i]];
+    }
+    return y;
+}
+
+static rt_array axes_of8(const rt_array *x, const int8_t *axes, int n)
+{
+    int wide[IR_MAX_RANK] = {0};
+
+    for (int i = 0; i < n; i++)
+        wide[i] = axes[i];
+    return axes_of(x, wide, n);
+}
+
+static value product(const rt_array *a, const rt_array *b, int64_t k, bool tree)
+{
+    if (a->type.dtype == IR_DT_f32)
+        return (value){(double)(tree ? ref_tree_f32 : ref_chain_f32)(a->data, b->data, k), 0};
+    return (value){(tree ? ref_tree_f64 : ref_chain_f64)(a->data, b->data, k), 0};
+}
+
+static bool dot(const ir_attrs *t, const rt_array *x, const rt_array *z, const rt_array *y)
+{
+    int lf[IR_MAX_RANK], rf[IR_MAX_RANK];
+    int nl = free_axes(t->dot.lhs_batch, t->n, t->dot.lhs_k, t->nk, x->type.rank, lf);
+    int nr = free_axes(t->dot.rhs_batch, t->n, t->dot.rhs_k, t->nk, z->type.rank, rf);
+    rt_array xb = axes_of8(x, t->dot.lhs_batch, t->n), zb = axes_of8(z, t->dot.rhs_batch, t->n);
+    rt_array xm = axes_of(x, lf, nl), zn = axes_of(z, rf, nr);
+    rt_array xk = axes_of8(x, t->dot.lhs_k, t->nk), zk = axes_of8(z, t->dot.rhs_k, t->nk);
+    int64_t m = ir_type_elements(&xm.type), n = ir_type_elements(&zn.type), k = ir_type_elements(&xk.type),
+            at = 0;
+    rt_array a = {.type = {.dtype = x->type.dtype}, .data = malloc((size_t)k * 8)}, b = a;
+
+    b.data = malloc((size_t)k * 8);
+    for (int64_t s = 0; a.data && b.data && s < ir_type_elements(&xb.type); s++)
+        for (int64_t i = 0; i < m; i++) {
+            for (int64_t p = 0; p < k; p++)
+                store(&a, p, load(x, offset_of(&xb, s) + offset_of(&xm, i) + offset_of(&xk, p)));
+            for (int64_t j = 0; j < n; j++) {
+                for (int64_t p = 0; p < k; p++)
+                    store(&b, p, load(z, offset_of(&zb, s) + offset_of(&zn, j) + offset_of(&zk, p)));
+                store(y, at++, product(&a, &b, k, m * n < 64));
+            }
+        }
+    free(a.data);
+    free(b.data);
+    return at > 0;
+}
+
+/* ---- views and pad ------------------------------------------------------------------------------------ */
+
+static void view(ir_op op, const ir_attrs *a, const rt_array *x, const rt_array *y)
+{
+    for (int64_t i = 0; i < ir_type_elements(&y->type); i++) {
+        int64_t rest = i, offset = 0;
+
+        for (int j = y->type.rank - 1; j >= 0 && op != IR_reshape; j--) {
+            int64_t at = rest % y->type.dims[j];
+            int axis = op == IR_transpose   ? a->axes[j]
+                       : op == IR_broadcast ? j - y->type.rank + x->type.rank
+                                            : j;
+
+            rest /= y->type.dims[j];
+            if (op == IR_slice)
+                at = a->slice.start[j] + at * a->slice.step[j];
+            if (axis >= 0 && x->type.dims[axis] > 1)
+                offset += at * x->strides[axis];
+        }
+        store(y, i, load(x, op == IR_reshape ? offset_of(x, i) : offset));
+    }
+}
+
+static void pad(const ir_attrs *a, const rt_array *x, const rt_array *y)
+{
+    memset(y->data, 0, ir_type_bytes(&y->type));
+    for (int64_t i = 0; i < ir_type_elements(&x->type); i++) {
+        int64_t rest = i, to = 0;
+
+        for (int j = x->type.rank - 1; j >= 0; j--) {
+            to += (a->pad.low[j] + rest % x->type.dims[j] * (a->pad.interior[j] + 1)) * y->strides[j];
+            rest /= x->type.dims[j];
+        }
+        store(y, to, load(x, offset_of(x, i)));
+    }
+}
+
+/* ---- rule 8 ------------------------------------------------------------------------------------------- */
+
+static int64_t index_at(const rt_array *index, int64_t i, int64_t rows)
+{
+    int64_t at = load(index, offset_of(index, i)).i;
+
+    return at < 0 ? 0 : at >= rows ? rows - 1 : at;
+}
+
+static void gather(const rt_array *x, const rt_array *index, const rt_array *y)
+{
+    int64_t rows = x->type.dims[0], row = ir_type_elements(&x->type) / rows;
+
+    for (int64_t i = 0; i < ir_type_elements(&index->type); i++)
+        for (int64_t j = 0; j < row; j++)
+            store(y, i * row + j, load(x, offset_of(x, index_at(index, i, rows) * row + j)));
+}
+
+static void scatter_add(const rt_array *const *x, const rt_array *y)
+{
+    int64_t rows = x[0]->type.dims[0], row = ir_type_elements(&x[0]->type) / rows;
+    ir_dtype d = (ir_dtype)y->type.dtype;
+
+    for (int64_t i = 0; i < rows * row; i++)
+        store(y, i, load(x[0], offset_of(x[0], i)));
+    for (int64_t i = 0; i < ir_type_elements(&x[1]->type); i++)
+        for (int64_t j = 0; j < row; j++) {
+            int64_t to = index_at(x[1], i, rows) * row + j;
+            value old = load(y, to), u = load(x[2], offset_of(x[2], i * row + j));
+
+            store(y, to,
+                  ir_dtype_is_float(d) ? float_value(IR_add, d, old, u)
+                                       : integer_value(IR_add, d, old.i, u.i));
+        }
+}
+
+/* ---- rule 10 ------------------------------------------------------------------------------------------ */
+
+void ref_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
+{
+    uint32_t k0 = key[0], k1 = key[1];
+
+    memcpy(out, counter, 4 * sizeof *out);
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+        uint64_t p = (uint64_t)out[0] * 0xD2511F53u, q = (uint64_t)out[2] * 0xCD9E8D57u;
+        uint32_t next[4] = {(uint32_t)(q >> 32) ^ out[1] ^ k0, (uint32_t)q, (uint32_t)(p >> 32) ^ out[3] ^ k1,
+                            (uint32_t)p};
+
+        memcpy(out, next, sizeof next);
+    }
+}
+
+static void generate(ir_op op, const ir_attrs *a, const rt_array *const *x, const rt_array *y)
+{
+    uint32_t s[4] = {0, 0, 0, 0};
+    uint64_t call;
+
+    for (int i = 0; i < 4 && op == IR_random_bits; i++)
+        s[i] = (uint32_t)load(x[0], offset_of(x[0], i)).i;
+    call = s[2] + ((uint64_t)s[3] << 32) + a->random.offset;
+    for (int64_t i = 0; i < ir_type_elements(&y->type); i++) {
+        uint32_t counter[4] = {(uint32_t)i, (uint32_t)(i >> 32), (uint32_t)call, (uint32_t)(call >> 32)},
+                 out[4];
+
+        ref_philox(counter, s, out);
+        store(y, i,
+              op == IR_iota ? converted((value){0, i}, IR_DT_i64, (ir_dtype)y->type.dtype)
+                            : (value){0, out[0]});
+    }
+}
+
+bool ref_compute(ir_op op, const ir_attrs *a, const rt_array *const *x, int n, const rt_array *y)
+{
+    switch (ir_ops[op].cls) {
+    case IR_POINTWISE: pointwise(op, a, x, n, y); return true;
+    case IR_VIEW: view(op, a, x[0], y); return true;
+    case IR_PAD: pad(a, x[0], y); return true;
+    case IR_REDUCE: return reduce(op, a, x[0], y);
+    case IR_CONTRACT: return dot(a, x[0], x[1], y);
+    case IR_INDEX:
+        if (op == IR_gather)
+            gather(x[0], x[1], y);
+        else
+            scatter_add(x, y);
+        return true;
+    case IR_GENERATE: generate(op, a, x, y); return true;
+    case IR_LEAF: break;
+    }
+    return false;
+}
