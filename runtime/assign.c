@@ -93,7 +93,7 @@ ir_status rt_assign(tdm_tensor *t, const tdm_tensor *value)
     if (c->error.status || check(t, value)) {
         return c->error.status;
     }
-    if (t->a.data != value->a.data || memcmp(t->a.strides, value->a.strides, sizeof t->a.strides)) {
+    if (t->a.data != value->a.data || memcmp(t->a.strides, value->a.strides, sizeof t->a.strides) != 0) {
         if (replace(t, value)) {
             return c->error.status;
         }

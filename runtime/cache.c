@@ -50,17 +50,24 @@ void rt_context_fail_alloc(rt_context *c, int64_t n)
     c->caches->fail_in = n;
 }
 
+/* Tests: true once, when the countdown has run out. */
+static bool must_fail(struct rt_caches *k)
+{
+    if (k->fail_in < 0) {
+        return false;
+    }
+    k->fail_in--;
+    return k->fail_in < 0;
+}
+
 static void *fresh(rt_context *c, size_t bytes, size_t wanted)
 {
     struct rt_caches *k = c->caches;
-    void *p = NULL;
+    void *p = must_fail(k) ? NULL : rt_alloc(bytes);
 
-    if (k->fail_in < 0 || k->fail_in-- > 0) {
+    if (!p && k->large_bytes && k->fail_in < 0) {
+        drop_large(k);
         p = rt_alloc(bytes);
-        if (!p && k->large_bytes) {
-            drop_large(k);
-            p = rt_alloc(bytes);
-        }
     }
     if (!p) {
         ir_fail(&c->error, IR_ENOMEM, "out of memory: %zu bytes wanted, %zu bytes of tensors live", wanted,

@@ -125,8 +125,8 @@ void rt_scope_drain(rt_scope *s); /* releases all that live in s */
 /* tape.c */
 /* Makes y = op(x...) the result of a new tape node; false + sticky error when out of memory. */
 bool rt_tape_record(rt_context *c, ir_op op, const ir_attrs *a, tdm_tensor *const *x, int n, tdm_tensor *y);
-rt_tape_node *rt_tape_edge(
-    tdm_tensor *t); /* node that t's gradient goes to, not retained; NULL: none, or no memory */
+/* The node that t's gradient goes to, not retained; NULL: none, or no memory. */
+rt_tape_node *rt_tape_edge(tdm_tensor *t);
 void rt_node_release(rt_context *c, rt_tape_node *n);
 void rt_node_drop_saved(rt_context *c, rt_tape_node *n);
 ir_status rt_node_check_saved(rt_context *c, const rt_tape_node *n); /* not freed, not changed in place */

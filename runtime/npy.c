@@ -184,7 +184,7 @@ static bool parse_entry(reader *r)
         return false;
     }
     for (unsigned i = 0; i < 3; i++) {
-        if (strcmp(key, entries[i].key)) {
+        if (strcmp(key, entries[i].key) != 0) {
             continue;
         }
         if (r->seen >> i & 1) {
@@ -235,7 +235,7 @@ static size_t frame(reader *r, const uint8_t *b, size_t size)
 {
     size_t length, at;
 
-    if (size < MAGIC_SIZE + 2 || memcmp(b, MAGIC, MAGIC_SIZE)) {
+    if (size < MAGIC_SIZE + 2 || memcmp(b, MAGIC, MAGIC_SIZE) != 0) {
         fail(r, "%s: not an .npy file", r->name);
         return 0;
     }
@@ -300,7 +300,7 @@ ir_status rt_npy_parse(const void *bytes, size_t size, const char *name, ir_type
         return fail(&r, "%s: %s: the shape needs %zu bytes of data, the file has %zu", name,
                     size - at < want ? "truncated" : "trailing data", want, size - at);
     }
-    *data = malloc(want);
+    *data = calloc(1, want);
     if (!*data) {
         return ir_fail(e, IR_ENOMEM, "%s: out of memory: %zu bytes", name, want);
     }
@@ -354,6 +354,7 @@ ir_status rt_npy_read(const char *path, ir_type *type, void **data, ir_error *e)
     FILE *f = fopen(path, "rb");
     size_t size = 0;
     void *bytes;
+    ir_status s;
 
     if (!f) {
         return ir_fail(e, IR_EIO, "%s: can't open: %s", path, strerror(errno));
@@ -363,9 +364,9 @@ ir_status rt_npy_read(const char *path, ir_type *type, void **data, ir_error *e)
     if (!bytes) {
         return e->status;
     }
-    rt_npy_parse(bytes, size, path, type, data, e);
+    s = rt_npy_parse(bytes, size, path, type, data, e);
     free(bytes);
-    return e->status;
+    return s;
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------- */

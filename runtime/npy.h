@@ -1,4 +1,5 @@
-/* runtime/npy.h: .npy files, version 1 and 2, C and Fortran order, the dtypes Tandem has.  Every length is checked. */
+/* runtime/npy.h: .npy files, version 1 and 2, C and Fortran order, Tandem's dtypes.
+ * Every length is checked. */
 #ifndef TANDEM_RT_NPY_H
 #define TANDEM_RT_NPY_H
 
@@ -6,7 +7,8 @@
 
 /* Reads a whole file into new row-major memory (free with free()).  Errors name file and what is wrong. */
 ir_status rt_npy_read(const char *path, ir_type *type, void **data, ir_error *e);
-ir_status rt_npy_parse(const void *bytes, size_t size, const char *name, ir_type *type, void **data, ir_error *e);
+ir_status rt_npy_parse(const void *bytes, size_t size, const char *name, ir_type *type, void **data,
+                       ir_error *e);
 ir_status rt_npy_write(const char *path, const ir_type *type, const void *data, ir_error *e);
 
 #endif

@@ -4,7 +4,7 @@
  *   args[0]                                   arena, arena_bytes, 64-byte aligned
  *   args[1 + i]                               input or variable i of g->inputs
  *   args[1 + input_count + i]                 output i
- *   args[1 + input_count + output_count + i]  constant i (constants: the graph's IR_B_CONSTANT buffers in table order)
+ *   args[1 + input_count + output_count + i]  constant i: the graph's IR_B_CONSTANT buffers in order
  * All arrays are row-major. */
 #ifndef TANDEM_RT_PROGRAM_H
 #define TANDEM_RT_PROGRAM_H
@@ -28,7 +28,10 @@ typedef struct rt_program_kernel {
     double flops, bytes;  /* of one run */
 } rt_program_kernel;
 
-typedef struct rt_stage_time { const char *name; double ms; } rt_stage_time;
+typedef struct rt_stage_time {
+    const char *name;
+    double ms;
+} rt_stage_time;
 
 typedef struct rt_program {
     ir_graph *graph; /* final graph with kernels and buffers; owned */
@@ -46,7 +49,8 @@ typedef struct rt_program {
 } rt_program;
 
 rt_program *rt_program_new(void); /* zeroed; NULL when out of memory.  Or embed one, zeroed */
-/* Frees what p owns, and p itself if it is from rt_program_new: graph, code (code_free), kernels, constants and constant_bytes (free()), each constant (rt_free). */
+/* Frees what p owns, and p itself if it is from rt_program_new: graph, code (code_free), kernels, constants
+ * and constant_bytes (free()), each constant (rt_free). */
 void rt_program_free(rt_program *p);
 
 /* One run's memory: an arena and a table of pointers.  Several executions of a program may run at once. */
@@ -59,11 +63,23 @@ typedef struct rt_exec {
 
 rt_exec *rt_exec_new(const rt_program *p, rt_pool *pool, ir_error *e);
 void rt_exec_free(rt_exec *x);
-static inline void rt_exec_input(rt_exec *x, int i, const void *data) { x->args[1 + i] = (void *)(uintptr_t)data; }
-static inline void rt_exec_output(rt_exec *x, int i, void *data) { x->args[1 + x->program->graph->input_count + i] = data; }
-static inline void rt_exec_run(rt_exec *x) { x->program->entry(x->args, &x->services); }
-/* Runs kernel by kernel, adding each one's nanoseconds to ns[kernel_count] (may be NULL), calls visit(user, i) after kernel i (may be
- * NULL), and makes the buffer table's final copies. */
+static inline void rt_exec_input(rt_exec *x, int i, const void *data)
+{
+    x->args[1 + i] = (void *)(uintptr_t)data;
+}
+
+static inline void rt_exec_output(rt_exec *x, int i, void *data)
+{
+    x->args[1 + x->program->graph->input_count + i] = data;
+}
+
+static inline void rt_exec_run(rt_exec *x)
+{
+    x->program->entry(x->args, &x->services);
+}
+
+/* Runs kernel by kernel, adding each one's nanoseconds to ns[kernel_count], calls visit(user, i) after kernel
+ * i, and makes the buffer table's final copies.  ns and visit may be NULL. */
 void rt_exec_run_timed(rt_exec *x, double *ns, void (*visit)(void *user, int kernel), void *user);
 
 #endif

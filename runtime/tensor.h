@@ -1,8 +1,8 @@
 /* runtime/tensor.h: eager tensors, the context they live in, scopes, the eager sink and the tape.
  *
- * A context belongs to one thread at a time; there is no global mutable state.  Tensors made by ops live in the innermost open
- * scope and die when it closes unless rt_keep moved them out; the outermost scope is the context's.  frontend/ embeds
- * rt_context as the first member of tdm_context and adds graph definition. */
+ * A context belongs to one thread at a time; there is no global mutable state.  Tensors made by ops live in
+ * the innermost open scope and die when it closes unless rt_keep moved them out; the outermost scope is the
+ * context's.  frontend/ embeds rt_context as the first member of tdm_context and adds graph definition. */
 #ifndef TANDEM_RT_TENSOR_H
 #define TANDEM_RT_TENSOR_H
 
@@ -27,17 +27,18 @@ typedef struct rt_storage {
 struct tdm_tensor {
     rt_array a; /* type, strides, data; must stay first */
     rt_context *ctx;
-    rt_storage *storage;   /* NULL: a typed placeholder (unsaved operand of a gradient rule) or a symbolic tensor */
-    uint32_t refs;         /* scope, tape and .grad each hold one */
-    rt_scope *scope;       /* where it lives; NULL: held by its owner, the tape or a .grad */
+    /* NULL: a typed placeholder (unsaved operand of a gradient rule) or a symbolic tensor */
+    rt_storage *storage;
+    uint32_t refs;   /* scope, tape and .grad each hold one */
+    rt_scope *scope; /* where it lives; NULL: held by its owner, the tape or a .grad */
     tdm_tensor *scope_next, *scope_prev;
     bool requires_grad, retains_grad;
-    bool variable;         /* declared a variable: captured by reference */
-    rt_tape_node *grad_fn; /* NULL for leaves */
+    bool variable;            /* declared a variable: captured by reference */
+    rt_tape_node *grad_fn;    /* NULL for leaves */
     rt_tape_node *accumulate; /* a leaf's AccumulateGrad node; NULL until an op on the leaf was recorded */
     tdm_tensor *grad;
-    ir_loc loc;            /* where it was made */
-    const char *name;      /* parameters; NULL else.  Not owned: must live as long as the context */
+    ir_loc loc;       /* where it was made */
+    const char *name; /* parameters; NULL else.  Not owned: must live as long as the context */
     /* symbolic tensors (frontend/): a node of an open graph */
     ir_graph *graph;
     ir_ref ref;
@@ -45,77 +46,92 @@ struct tdm_tensor {
 
 struct rt_tape_node {
     ir_op op;
-    const char *name;      /* "MulBackward0" */
-    uint64_t sequence;     /* creation order; backward runs newest first */
+    const char *name;  /* "MulBackward0" */
+    uint64_t sequence; /* creation order; backward runs newest first */
     uint32_t refs;
-    ir_attrs *attrs;       /* NULL if the op has none */
+    ir_attrs *attrs; /* NULL if the op has none */
     int n;
-    rt_tape_node *next[3]; /* grad_fn of operand i, or its AccumulateGrad node, or NULL where no gradient is needed */
-    tdm_tensor *saved[4];  /* operands x, z, w (index 0..2) and result (3): tensors, or typed placeholders where the row does not save them */
+    /* grad_fn of operand i, or its AccumulateGrad node, or NULL where no gradient is needed */
+    rt_tape_node *next[3];
+    /* operands x, z, w (0..2) and result (3): tensors, or typed placeholders where the row saves nothing */
+    tdm_tensor *saved[4];
     uint32_t saved_version[4];
-    bool freed;            /* saved values are gone: a second backward is an error that mentions retain_graph */
-    tdm_tensor *leaf;      /* AccumulateGrad only: the leaf it adds into; not owned, NULL once the leaf is gone */
-    tdm_tensor *result;    /* asked for retains_grad; not owned, NULL once the result is gone */
+    /* saved values are gone: a second backward is an error that mentions retain_graph */
+    bool freed;
+    /* AccumulateGrad only: the leaf it adds into; not owned, NULL once the leaf is gone */
+    tdm_tensor *leaf;
+    tdm_tensor *result; /* asked for retains_grad; not owned, NULL once the result is gone */
     ir_loc loc;
     /* scratch of the backward run with number `run`; meaningless outside it */
     uint64_t run;
-    uint32_t waiting;      /* contributions still to come */
-    bool wanted, target;   /* leads to a wanted gradient; is itself one */
-    tdm_tensor *incoming;  /* sum of the contributions so far, one reference */
-    rt_tape_node *link;    /* list of nodes that are being freed */
+    uint32_t waiting;     /* contributions still to come */
+    bool wanted, target;  /* leads to a wanted gradient; is itself one */
+    tdm_tensor *incoming; /* sum of the contributions so far, one reference */
+    rt_tape_node *link;   /* list of nodes that are being freed */
 };
 
 struct rt_context {
-    ir_sink sink;      /* the eager sink; must stay first; sink.err = &error */
-    ir_error error;    /* sticky */
-    rt_engine engine;  /* kernels and pool in use */
+    ir_sink sink;     /* the eager sink; must stay first; sink.err = &error */
+    ir_error error;   /* sticky */
+    rt_engine engine; /* kernels and pool in use */
     rt_scope *scope;
     bool grad_mode;
     uint64_t sequence; /* next tape node */
     uint32_t rng_seed[2];
     uint64_t rng_counter; /* next Philox call */
-    size_t live_bytes, peak_bytes; /* storage now and at most: what compare and train report as eager memory */
-    double *op_ns;     /* NULL, or one accumulator per ir_op: profile */
+    /* storage now and at most: what compare and train report as eager memory */
+    size_t live_bytes, peak_bytes;
+    double *op_ns;            /* NULL, or one accumulator per ir_op: profile */
     struct rt_caches *caches; /* free lists of tensors, tape nodes and small storages */
 };
 
 /* Initialises with one scope open, grad mode on.  pool may be NULL; level NULL: best. */
 ir_status rt_context_init(rt_context *c, const rt_level *level, rt_pool *pool);
 void rt_context_destroy(rt_context *c); /* frees every tensor still in a scope or held */
-void rt_context_fail_alloc(rt_context *c, int64_t n); /* tests: the n-th allocation from now on fails, once; < 0: none */
-void rt_context_trim(rt_context *c);                  /* gives cached memory back to the system */
+/* For tests: the allocation after n more fails, once; n < 0: none. */
+void rt_context_fail_alloc(rt_context *c, int64_t n);
+void rt_context_trim(rt_context *c); /* gives cached memory back to the system */
 
 void rt_scope_open(rt_context *c);
-void rt_scope_close(rt_context *c);      /* the outermost stays open */
-/* t survives the close of the innermost scope: moves it one level out (does nothing if it lives further out); returns t */
+void rt_scope_close(rt_context *c); /* the outermost stays open */
+/* t survives the close of the innermost scope: moves it one level out, unless it lives further out already.
+ * Returns t. */
 tdm_tensor *rt_keep(tdm_tensor *t);
-tdm_tensor *rt_retain(tdm_tensor *t);    /* one more reference */
-void rt_release(tdm_tensor *t);          /* NULL allowed */
-tdm_tensor *rt_hold(tdm_tensor *t);      /* takes t out of its scope until rt_release, or the end of the context */
+tdm_tensor *rt_retain(tdm_tensor *t); /* one more reference */
+void rt_release(tdm_tensor *t);       /* NULL allowed */
+/* Takes t out of its scope until rt_release, or the end of the context. */
+tdm_tensor *rt_hold(tdm_tensor *t);
 
-/* In the current scope; contents undefined (rt_tensor_new) or copied from row-major data.  NULL + sticky error on failure. */
+/* In the current scope; contents undefined (rt_tensor_new) or copied from row-major data.  NULL + sticky
+ * error on failure. */
 tdm_tensor *rt_tensor_new(rt_context *c, const ir_type *t);
 tdm_tensor *rt_tensor_from(rt_context *c, const ir_type *t, const void *data);
 tdm_tensor *rt_placeholder(rt_context *c, const ir_type *t); /* type only */
-tdm_tensor *rt_contiguous(tdm_tensor *t);                     /* itself, or a row-major copy (data only: never recorded) */
-ir_status rt_copy_out(const tdm_tensor *t, void *data);       /* row-major elements */
+/* Itself, or a row-major copy (data only: never recorded). */
+tdm_tensor *rt_contiguous(tdm_tensor *t);
+ir_status rt_copy_out(const tdm_tensor *t, void *data); /* row-major elements */
 
-/* Infer, compute (views share storage), record when grad mode is on and an operand requires grad.  This is what the sink's emit
- * does; errors are sticky.  One element-wise op on a small tensor must stay under 150 ns without recording. */
+/* Infer, compute (views share storage), record when grad mode is on and an operand requires grad.  This is
+ * what the sink's emit does; errors are sticky.  One element-wise op on a small tensor must stay under 150 ns
+ * without recording. */
 tdm_tensor *rt_op(rt_context *c, ir_op op, const ir_attrs *a, tdm_tensor *const *x, int n);
 
-ir_status rt_require_grad(tdm_tensor *t, bool on);            /* leaves of a float dtype only */
-ir_status rt_retain_grad(tdm_tensor *t);                      /* backward fills .grad of this inner tensor too; nothing to do on a leaf */
-tdm_tensor *rt_detach(tdm_tensor *t);                         /* a leaf that shares storage */
-ir_status rt_assign(tdm_tensor *t, const tdm_tensor *value);  /* copies value into t's storage, version + 1; an error on a non-leaf that
-                                                                 requires grad, and on a leaf that requires grad while grad mode is on */
-/* Reverse mode from outs with upstream douts (NULL entry: ones, scalars only).  wrt NULL: accumulates into the .grad of every
- * leaf reached (and of retain_grad tensors); else fills grads[i] (in the current scope; NULL: not reached) and touches no .grad.
- * create_graph: gradients are recorded.  Contributions are added in descending creation order (numerics.md rule 9); the seeds
- * douts[0..no) come first, in order.  Saved values are checked before anything is added: an error leaves every .grad as it was
- * unless memory runs out. */
-ir_status rt_backward(rt_context *c, tdm_tensor *const *outs, tdm_tensor *const *douts, int no, tdm_tensor *const *wrt, int nw,
-                      tdm_tensor **grads, bool retain_graph, bool create_graph);
+ir_status rt_require_grad(tdm_tensor *t, bool on); /* leaves of a float dtype only */
+/* Backward fills .grad of this inner tensor too; nothing to do on a leaf. */
+ir_status rt_retain_grad(tdm_tensor *t);
+tdm_tensor *rt_detach(tdm_tensor *t); /* a leaf that shares storage */
+/* Copies value into t's storage, version + 1.  An error on a result of a recorded op, and on a leaf that
+ * requires grad while grad mode is on. */
+ir_status rt_assign(tdm_tensor *t, const tdm_tensor *value);
+
+/* Reverse mode from outs with upstream douts (NULL entry: ones, scalars only).  wrt NULL: accumulates into
+ * the .grad of every leaf reached (and of retain_grad tensors); else fills grads[i] (in the current scope;
+ * NULL: not reached) and touches no .grad.  create_graph: gradients are recorded.  Contributions are added in
+ * descending creation order (numerics.md rule 9); the seeds douts[0..no) come first, in order.  Saved values
+ * are checked before anything is added: an error leaves every .grad as it was unless memory runs out. */
+ir_status rt_backward(rt_context *c, tdm_tensor *const *outs, tdm_tensor *const *douts, int no,
+                      tdm_tensor *const *wrt, int nw, tdm_tensor **grads, bool retain_graph,
+                      bool create_graph);
 
 #define rt_val(t) ((ir_val)(t))
 #define rt_tensor_of(v) ((tdm_tensor *)(v))
