@@ -295,8 +295,10 @@ static bool read_rest(ir_parser *p)
             ok = ir_text_arena(p);
         else if (ir_text_accept_word(p, "buffer"))
             ok = ir_text_buffer(p);
+        else if (ir_text_accept_word(p, "copy"))
+            ok = ir_text_copy(p);
         else
-            ok = ir_text_expected(p, "random, kernel, arena, buffer or '}'");
+            ok = ir_text_expected(p, "random, kernel, arena, buffer, copy or '}'");
         if (!ok || !ir_text_line_end(p))
             return false;
     }

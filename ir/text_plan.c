@@ -3,6 +3,7 @@
  *   kernel loop "k0_relu+mul" root %4 { %3 %4 -> %4 }
  *   arena 8192
  *   buffer %4 arena @4096 +1024 life 0..3 alias %2
+ *   copy output 1 from arena @4096 +1024
  *
  * Only form and ranges are checked here; ir_verify checks that kernels and buffers fit the graph. */
 #include "text.h"
@@ -95,20 +96,30 @@ static bool read_int(ir_parser *p, const char *what, int *out)
     return true;
 }
 
-/* [INDEX] [@OFFSET] +BYTES */
-static bool read_extent(ir_parser *p, ir_buffer *b)
+/* KIND [INDEX] [@OFFSET] */
+static bool read_place(ir_parser *p, ir_place *place)
 {
-    uint64_t offset = 0, bytes;
+    uint64_t offset = 0;
+    int kind;
+    if (!read_kind(p, "a kind of buffer", buffer_kind, &kind))
+        return false;
+    *place = (ir_place){.kind = (ir_buffer_kind)kind};
     ir_text_skip(p);
-    if (p->at < p->end && *p->at != '@' && *p->at != '+' &&
-        !read_int(p, "an index, @OFFSET or +BYTES", &b->index))
+    if (p->at < p->end && (*p->at == '-' || (*p->at >= '0' && *p->at <= '9')) &&
+        !read_int(p, "an index", &place->index))
         return false;
     if (ir_text_accept(p, "@") && !ir_text_u64(p, "the offset", SIZE_MAX / 2, &offset))
         return false;
-    if (!ir_text_expect(p, "+") || !ir_text_u64(p, "the bytes", SIZE_MAX / 2, &bytes))
+    place->offset = (size_t)offset;
+    return true;
+}
+
+static bool read_bytes(ir_parser *p, size_t *bytes)
+{
+    uint64_t n;
+    if (!ir_text_expect(p, "+") || !ir_text_u64(p, "the bytes", SIZE_MAX / 2, &n))
         return false;
-    b->offset = (size_t)offset;
-    b->bytes = (size_t)bytes;
+    *bytes = (size_t)n;
     return true;
 }
 
@@ -116,20 +127,38 @@ bool ir_text_buffer(ir_parser *p)
 {
     ir_buffer_table *table = &p->g->buffers;
     ir_buffer b = {.alias = IR_NONE};
-    int kind;
-    if (!ir_text_ref(p, &b.node) || !read_kind(p, "a kind of buffer", buffer_kind, &kind) ||
-        !read_extent(p, &b) || !expect_word(p, "life") || !read_int(p, "the first kernel", &b.first) ||
-        !ir_text_expect(p, "..") || !read_int(p, "the last kernel", &b.last))
+    ir_place place;
+    if (!ir_text_ref(p, &b.node) || !read_place(p, &place) || !read_bytes(p, &b.bytes) ||
+        !expect_word(p, "life") || !read_int(p, "the first kernel", &b.first) || !ir_text_expect(p, "..") ||
+        !read_int(p, "the last kernel", &b.last))
         return false;
     ir_text_blanks(p);
     if (!ir_text_at_line_end(p) && (!expect_word(p, "alias") || !ir_text_ref(p, &b.alias)))
         return false;
-    b.kind = (ir_buffer_kind)kind;
+    b.kind = place.kind;
+    b.index = place.index;
+    b.offset = place.offset;
     void *items = ir_arena_grow(p->g->arena, table->items, (size_t)table->count, &p->buffer_capacity,
                                 sizeof *table->items);
     if (!items)
         return ir_text_lift(p, p->line);
     table->items = items;
     table->items[table->count++] = b;
+    return true;
+}
+
+bool ir_text_copy(ir_parser *p)
+{
+    ir_buffer_table *table = &p->g->buffers;
+    ir_copy c;
+    if (!read_place(p, &c.to) || !expect_word(p, "from") || !read_place(p, &c.from) ||
+        !read_bytes(p, &c.bytes))
+        return false;
+    void *copies = ir_arena_grow(p->g->arena, table->copies, (size_t)table->copy_count, &p->copy_capacity,
+                                 sizeof *table->copies);
+    if (!copies)
+        return ir_text_lift(p, p->line);
+    table->copies = copies;
+    table->copies[table->copy_count++] = c;
     return true;
 }

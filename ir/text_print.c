@@ -461,16 +461,31 @@ static void put_kernel(writer *w, const ir_graph *g, const ir_kernel *k)
     newline(w);
 }
 
+static void put_storage(writer *w, ir_buffer_kind kind, int index, size_t offset)
+{
+    bool in_arena = kind == IR_B_ARENA;
+    putf(w, " %s", ir_buffer_kind_name(kind));
+    if (index || (!in_arena && kind != IR_B_NONE))
+        putf(w, " %d", index);
+    if (offset || in_arena)
+        putf(w, " @%zu", offset);
+}
+
+static void put_copy(writer *w, const ir_copy *c)
+{
+    put(w, "  copy");
+    put_storage(w, c->to.kind, c->to.index, c->to.offset);
+    put(w, " from");
+    put_storage(w, c->from.kind, c->from.index, c->from.offset);
+    putf(w, " +%zu", c->bytes);
+    newline(w);
+}
+
 static void put_buffer(writer *w, const ir_graph *g, const ir_buffer *b)
 {
-    bool in_arena = b->kind == IR_B_ARENA;
     put(w, "  buffer ");
     put_ref(w, g, b->node);
-    putf(w, " %s", ir_buffer_kind_name(b->kind));
-    if (b->index || (!in_arena && b->kind != IR_B_NONE))
-        putf(w, " %d", b->index);
-    if (b->offset || in_arena)
-        putf(w, " @%zu", b->offset);
+    put_storage(w, b->kind, b->index, b->offset);
     putf(w, " +%zu life %d..%d", b->bytes, b->first, b->last);
     if (b->alias != IR_NONE) {
         put(w, " alias ");
@@ -489,6 +504,8 @@ static void put_plan(writer *w, const ir_graph *g)
     }
     for (int i = 0; i < g->buffers.count; i++)
         put_buffer(w, g, &g->buffers.items[i]);
+    for (int i = 0; i < g->buffers.copy_count; i++)
+        put_copy(w, &g->buffers.copies[i]);
 }
 
 ir_status ir_print(const ir_graph *g, char **text, ir_error *e)

@@ -198,16 +198,23 @@ static bool buffer_fail(plan_check *c, const ir_buffer *b, const char *text)
     return false;
 }
 
-static bool check_index(const ir_graph *g, const ir_buffer *b)
+static bool check_index(const ir_graph *g, ir_buffer_kind kind, int index)
 {
-    switch (b->kind) {
-    case IR_B_ARGUMENT:
-        return b->index >= 0 && b->index < g->input_count &&
-               (b->alias != IR_NONE || g->inputs[b->index] == b->node);
-    case IR_B_OUTPUT: return b->index >= 0 && b->index < g->output_count;
-    case IR_B_VARIABLE: return b->index >= 0 && b->index < g->assign_count;
-    default: return true;
+    switch (kind) {
+    case IR_B_ARGUMENT: return index >= 0 && index < g->input_count;
+    case IR_B_OUTPUT: return index >= 0 && index < g->output_count;
+    case IR_B_VARIABLE: return index >= 0 && index < g->assign_count;
+    case IR_B_CONSTANT: return index >= 0 && (ir_ref)index < g->count;
+    case IR_B_NONE:
+    case IR_B_ARENA: return true;
     }
+    return false;
+}
+
+static bool in_arena(const ir_graph *g, size_t offset, size_t bytes)
+{
+    size_t arena = g->buffers.arena_bytes;
+    return offset % 64 == 0 && offset <= arena && bytes <= arena - offset;
 }
 
 static bool check_buffer(plan_check *c, int i)
@@ -216,7 +223,9 @@ static bool check_buffer(plan_check *c, int i)
     const ir_buffer *b = &g->buffers.items[i];
     if (b->node >= g->count || (i && b->node <= b[-1].node))
         return buffer_fail(c, b, "the table does not ascend by node");
-    if ((unsigned)b->kind > IR_B_VARIABLE || !check_index(g, b))
+    bool other_argument = b->kind == IR_B_ARGUMENT && b->alias == IR_NONE &&
+                          check_index(g, b->kind, b->index) && g->inputs[b->index] != b->node;
+    if (!check_index(g, b->kind, b->index) || other_argument)
         return buffer_fail(c, b, "its kind or index does not fit the graph");
     if (!ir_type_is_static(&g->nodes[b->node].type))
         return buffer_fail(c, b, "its node has symbolic extents");
@@ -225,14 +234,43 @@ static bool check_buffer(plan_check *c, int i)
     if (b->alias != IR_NONE && (b->alias >= b->node || c->buffer_of[b->alias] < 0))
         return buffer_fail(c, b, "its alias is no earlier buffer");
     if (b->kind == IR_B_ARENA) {
-        size_t arena = g->buffers.arena_bytes;
-        if (b->offset % 64 || b->offset > arena || b->bytes > arena - b->offset)
+        if (!in_arena(g, b->offset, b->bytes))
             return buffer_fail(c, b, "it is not aligned or not inside the arena");
         if (b->bytes < ir_type_bytes(&g->nodes[b->node].type))
             return buffer_fail(c, b, "it is smaller than its value");
     }
     c->buffer_of[b->node] = i;
     return true;
+}
+
+/* The bytes at one end of a copy; 0 if that place is not there. */
+static size_t place_bytes(const ir_graph *g, const ir_place *at, size_t bytes)
+{
+    ir_ref r;
+    if (!check_index(g, at->kind, at->index))
+        return 0;
+    switch (at->kind) {
+    case IR_B_ARGUMENT: r = g->inputs[at->index]; break;
+    case IR_B_OUTPUT: r = g->outputs[at->index].value; break;
+    case IR_B_VARIABLE: r = g->assigns[at->index].variable; break;
+    case IR_B_ARENA: return in_arena(g, at->offset, bytes) ? bytes : 0;
+    /* constants are numbered by the table; their values fit the copy's target */
+    case IR_B_CONSTANT: return bytes;
+    default: return 0;
+    }
+    return ir_type_is_static(&g->nodes[r].type) ? ir_type_bytes(&g->nodes[r].type) : 0;
+}
+
+static bool check_copy(plan_check *c, int i)
+{
+    const ir_copy *copy = &c->g->buffers.copies[i];
+    bool writable =
+        copy->to.kind == IR_B_OUTPUT || copy->to.kind == IR_B_VARIABLE || copy->to.kind == IR_B_ARENA;
+    if (writable && place_bytes(c->g, &copy->to, copy->bytes) == copy->bytes &&
+        place_bytes(c->g, &copy->from, copy->bytes) == copy->bytes && copy->bytes > 0)
+        return true;
+    ir_fail(c->e, IR_ESTATE, "copy %d: its places are not there or do not hold %zu bytes", i, copy->bytes);
+    return false;
 }
 
 /* Arena bytes that one value and those that took it over hold, and when. */
@@ -344,7 +382,7 @@ static bool check_arena(plan_check *c)
 ir_status ir_verify_plan(const ir_graph *g, ir_error *e)
 {
     ir_error inner = {0};
-    if (g->kernels.count == 0 && g->buffers.count == 0)
+    if (g->kernels.count == 0 && g->buffers.count == 0 && g->buffers.copy_count == 0)
         return IR_OK;
     size_t n = g->count ? g->count : 1;
     plan_check c = {.g = g, .e = &inner};
@@ -356,6 +394,8 @@ ir_status ir_verify_plan(const ir_graph *g, ir_error *e)
     bool ok = true;
     for (int i = 0; i < g->buffers.count && ok; i++)
         ok = check_buffer(&c, i);
+    for (int i = 0; i < g->buffers.copy_count && ok; i++)
+        ok = check_copy(&c, i);
     if (ok && check_kernels(&c))
         check_arena(&c);
     ir_mem_free(c.stored_by);
