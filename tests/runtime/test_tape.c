@@ -337,6 +337,23 @@ static void recorded_gradients_make_no_cycle(void **state)
     finish(&c);
 }
 
+/* backward of a .grad replaces that .grad on the way: its graph must live until the end. */
+static void backward_of_a_grad(void **state)
+{
+    tdm_tensor *x, *y;
+
+    context();
+    x = leaf(&c, 3);
+    rt_scope_open(&c);
+    y = mul(mul(x, x), x);
+    assert_int_equal(rt_backward(&c, &y, NULL, 1, NULL, 0, NULL, true, true), IR_OK);
+    rt_scope_close(&c);
+    assert_true(item(x->grad) == 27);
+    assert_int_equal(backward(x->grad), IR_OK);
+    assert_true(item(x->grad) == 27 + 18);
+    finish(&c);
+}
+
 /* grad(sum of outputs) with an upstream gradient that is differentiated itself. */
 static void upstream_gradients_are_recorded(void **state)
 {
@@ -512,6 +529,7 @@ int main(void)
         cmocka_unit_test(derivatives_of_x4),
         cmocka_unit_test(derivatives_through_a_saved_result),
         cmocka_unit_test(recorded_gradients_make_no_cycle),
+        cmocka_unit_test(backward_of_a_grad),
         cmocka_unit_test(upstream_gradients_are_recorded),
         cmocka_unit_test(wrt_touches_no_grad),
         cmocka_unit_test(wrt_leaves_the_rest_alone),
