@@ -6,7 +6,7 @@ cd "$ROOT"
 JOBS=$(nproc)
 
 # shellcheck disable=SC2034  # used by the scripts that source this
-BUILD_PACKAGES=(cmake ninja-build gcc libc6-dev llvm-19-dev zlib1g-dev)
+BUILD_PACKAGES=(cmake ninja-build gcc libc6-dev llvm-19-dev zlib1g-dev libjansson-dev libmd-dev)
 # shellcheck disable=SC2034
 TEST_PACKAGES=(libcmocka-dev pkg-config)
 
