@@ -1,7 +1,7 @@
 """minimax.py: the coefficients and tables of ir/scalar_f32.def and ir/scalar_f64.def.
 
-Lawson's iteration for a weighted linear basis: finds c with min over c of max |w(x) (f(x) - sum c_i x^i)|.  Coefficients are
-rounded to the target precision from the lowest order up, refitting the rest each time.  Needs mpmath.
+Lawson's iteration for a weighted linear basis: finds c with min over c of max |w(x) (f(x) - sum c_i x^i)|.
+Coefficients are rounded to the target precision, the first few one by one with a refit of the rest.  Needs mpmath.
 
     python3 scripts/minimax.py            print every fit with its error (log2)
     python3 scripts/minimax.py tables     print the tables of scalar_f64.def
@@ -72,10 +72,6 @@ def hexf(x, bits=53):
     return float(x).hex().replace("0000000p", "p") if x else "0.0"
 
 
-def ratio(num, den, lim):
-    return lambda x: num(x) / den(x) if x else mpf(lim)
-
-
 L2 = mp.log(2) / 2 * mpf("1.0001")
 EXPQ = lambda r: (mp.expm1(r) - r) / r**2 if r else mpf(1) / 2
 LOGP = lambda f: (mp.log1p(f) - f + f * f / 2) / f**3 if f else mpf(1) / 3
@@ -85,15 +81,11 @@ RELLOG = lambda f: f**3 / mp.log1p(f) if f else mpf(0)
 
 def f32_fits():
     fit_rounded("exp f32 Q", EXPQ, RELEXP, 4, -L2, L2, 24)
-    for d in (8,):
-        fit_rounded("log f32 P", LOGP, RELLOG, d, mp.sqrt(.5) - 1, mp.sqrt(2) - 1, 24)
-    for b in (0.875,):
-        for d in (5, 6):
-            s = lambda t: (mp.erf(mp.sqrt(t)) / mp.sqrt(t) - 1) if t else 2 / mp.sqrt(mp.pi) - 1
-            rel = lambda t: mp.sqrt(t) / mp.erf(mp.sqrt(t)) if t else mpf(1)
-            fit_rounded(f"erf f32 small to {b}", s, rel, d, 0, b * b, 24, 3)
-    for d in (5, 6, 7):
-        fit_rounded("erf f32 -log2 erfc", lambda x: -mp.log(mp.erfc(x), 2), lambda x: mp.erfc(x), d, 0.875, 3.925, 24)
+    fit_rounded("log f32 P", LOGP, RELLOG, 8, mp.sqrt(.5) - 1, mp.sqrt(2) - 1, 24)
+    s = lambda t: (mp.erf(mp.sqrt(t)) / mp.sqrt(t) - 1) if t else 2 / mp.sqrt(mp.pi) - 1
+    rel = lambda t: mp.sqrt(t) / mp.erf(mp.sqrt(t)) if t else mpf(1)
+    fit_rounded("erf f32 small", s, rel, 5, 0, mpf("0.875")**2, 24, 3)
+    fit_rounded("erf f32 -log2 erfc", lambda x: -mp.log(mp.erfc(x), 2), mp.erfc, 7, 0.875, 3.925, 24)
     fit_rounded("exp2 f32", lambda r: mpf(2)**r, lambda r: mpf(2)**-r, 5, -0.5, 0.5, 24)
 
 
@@ -106,19 +98,16 @@ def sin24_fits():
 
 
 def f64_fits():
-    for d in (10, 11):
-        fit_rounded("exp f64 Q", EXPQ, RELEXP, d, -L2, L2, 53)
+    fit_rounded("exp f64 Q", EXPQ, RELEXP, 11, -L2, L2, 53)
     smax = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)
     R = lambda t: (2 * mp.atanh(mp.sqrt(t)) / mp.sqrt(t) - 2) / t if t else mpf(2) / 3
-    for d in (6, 7):
-        fit_rounded("log f64 R", R, lambda t: t / 2, d, 0, smax**2, 53, 2)
+    fit_rounded("log f64 R", R, lambda t: t / 2, 7, 0, smax**2, 53, 2)
     q = (mp.pi / 4)**2 * mpf("1.001")
     S = lambda t: (mp.sin(mp.sqrt(t)) / mp.sqrt(t) - 1) / t if t else -mpf(1) / 6
     fit_rounded("sin f64 S", S, lambda t: t, 5, 0, q, 53, 2)
     C = lambda t: (mp.cos(mp.sqrt(t)) - 1 + t / 2) / t**2 if t else mpf(1) / 24
     fit_rounded("cos f64 C", C, lambda t: t * t, 5, 0, q, 53, 2)
-    for d in (4, 5, 6):
-        fit_rounded("pow log P", LOGP, lambda f: f * f, d, -mpf(1) / 128, mpf(1) / 128, 53)
+    fit_rounded("pow log P", LOGP, lambda f: f * f, 6, -mpf(1) / 128, mpf(1) / 128, 53)
 
 
 def constants():
@@ -146,10 +135,7 @@ def two_over_pi(rows, cuts):
         t = mp.ldexp(2 / mp.pi, 16 * j)
         t -= 4 * mp.nint(t / 4) if j else 0
         for col, bits in zip(cols, cuts):
-            if bits < 53:  # a fixed grid, so that sums of products stay aligned
-                part = rounded(t, bits)
-            else:
-                part = rounded(t, 53)
+            part = rounded(t, bits)
             col.append(part)
             t -= part
     mp.mp.prec = 500
@@ -171,7 +157,7 @@ def tables():
 
 
 def log_table():
-    """Interval i of 128 on [sqrt(1/2), sqrt(2)) by the top 7 bits after an offset: an 8-bit 1/c, -log(1/c) split at 2^-42."""
+    """For each of 128 intervals of [sqrt(1/2), sqrt(2)): 1/c to 8 bits, and log c split at 2^-42."""
     inv, hi, lo = [], [], []
     for i in range(128):
         a, b = interval(i)

@@ -138,6 +138,8 @@ static double quick32(float y, double e)
 {
     if (isnan(e) || isnan(y))
         return isnan(e) && isnan(y) ? 0 : WRONG;
+    if (isinf(y) && fabs(e) > 0x1.000001p128)
+        return (y > 0) == (e > 0) ? 0 : WRONG;
     if (isinf(y) || fabs(e) > 0x1.fffffep127 || e == 0)
         return (double)y == e ? 0 : WRONG;
     int exponent;
