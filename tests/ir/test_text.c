@@ -280,6 +280,33 @@ static void wide_kernel(void **state)
     ir_graph_free(g);
 }
 
+/* Every example of docs/ir.md is a graph, and prints to a text that reads the same again. */
+static void documented_examples(void **state)
+{
+    (void)state;
+    static char doc[1 << 16];
+    static const char fence[] = "```tdm\n";
+    FILE *f = fopen(TANDEM_SOURCE_DIR "/docs/ir.md", "r");
+    assert_non_null(f);
+    doc[fread(doc, 1, sizeof doc - 1, f)] = 0;
+    fclose(f);
+    int examples = 0;
+    for (const char *s = doc; (s = strstr(s, fence)); examples++) {
+        s += sizeof fence - 1;
+        const char *end = strstr(s, "```");
+        assert_non_null(end);
+        ir_error e = {0};
+        ir_graph *g = ir_parse(s, (size_t)(end - s), "ir.md", &e);
+        if (!g)
+            fail_msg("%s", e.text);
+        char *text = print(g);
+        expect_text(text, text);
+        free(text);
+        ir_graph_free(g);
+    }
+    assert_int_equal(examples, 4);
+}
+
 /* ---- mutations --------------------------------------------------------------------------------------- */
 
 static uint64_t random_state = 1;
@@ -384,15 +411,11 @@ static void mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(seeds_round_trip),
-        cmocka_unit_test(every_op_round_trips),
-        cmocka_unit_test(floats_round_trip),
-        cmocka_unit_test(written_by_hand),
-        cmocka_unit_test(hostile_names),
-        cmocka_unit_test(messages),
-        cmocka_unit_test(large_text_is_refused),
-        cmocka_unit_test(wide_kernel),
-        cmocka_unit_test(mutations),
+        cmocka_unit_test(seeds_round_trip),      cmocka_unit_test(every_op_round_trips),
+        cmocka_unit_test(floats_round_trip),     cmocka_unit_test(written_by_hand),
+        cmocka_unit_test(hostile_names),         cmocka_unit_test(messages),
+        cmocka_unit_test(large_text_is_refused), cmocka_unit_test(wide_kernel),
+        cmocka_unit_test(documented_examples),   cmocka_unit_test(mutations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
