@@ -59,7 +59,7 @@ bool ir_text_kernel(ir_parser *p)
     ir_kernel_list *list = &p->g->kernels;
     ir_kernel k = {0};
     ir_name *name;
-    int kind;
+    int kind = 0;
     if (!read_kind(p, "a kind of kernel", kernel_kind, &kind) ||
         !ir_text_name(p, "the kernel's name", &name) || !expect_word(p, "root") || !ir_text_ref(p, &k.root) ||
         !ir_text_expect(p, "{") || !read_refs(p, "->", &k.nodes, &k.node_count) ||
@@ -100,7 +100,7 @@ static bool read_int(ir_parser *p, const char *what, int *out)
 static bool read_place(ir_parser *p, ir_place *place)
 {
     uint64_t offset = 0;
-    int kind;
+    int kind = 0;
     if (!read_kind(p, "a kind of buffer", buffer_kind, &kind))
         return false;
     *place = (ir_place){.kind = (ir_buffer_kind)kind};
