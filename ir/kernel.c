@@ -366,9 +366,11 @@ static bool push_operands(walk *w, ir_ref r, const ir_map *m)
             return fail_at(w, r);
         }
         return push(w, n->x[0], false, &inside);
-    case IR_PAD:
-        return (w->k->kind == IR_K_LOOP && r == w->k->root && push(w, n->x[0], false, &w->space)) ||
-               fail_at(w, r);
+    case IR_PAD: /* stored, never read by its own kernel */
+        if (w->k->kind != IR_K_LOOP || r != w->k->root || w->k->out_count != 1 || w->k->outs[0] != r) {
+            return fail_at(w, r);
+        }
+        return push(w, n->x[0], false, &w->space);
     case IR_REDUCE:
         if (n->op != IR_argmax) {
             return push_reduce(w, r, n, m);

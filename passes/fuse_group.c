@@ -381,7 +381,8 @@ static bool group_of_node(fuse *f, ir_ref r, fuse_group *m)
 {
     const ir_node *n = &f->g->nodes[r];
 
-    *m = (fuse_group){.nodes = ir_arena_alloc(f->mem, sizeof *m->nodes), .count = 1, .anchor = r};
+    *m = (fuse_group){
+        .nodes = ir_arena_alloc(f->mem, sizeof *m->nodes), .count = 1, .anchor = r, .highest = r};
     if (!m->nodes) {
         return fuse_out_of_memory(f);
     }

@@ -175,15 +175,10 @@ static bool kinds_merge(const fuse *f, const fuse_group *a, const fuse_group *b,
            x->attrs->n == z->attrs->n && memcmp(x->attrs->axes, z->attrs->axes, x->attrs->n) == 0;
 }
 
-static ir_ref last_node(const fuse *f, uint32_t group)
-{
-    return f->groups[group].nodes[f->groups[group].count - 1];
-}
-
 /* Is there a path from group `to` to group `from` through other groups?  Direct edges don't count. */
 static bool reaches(fuse *f, uint32_t from, uint32_t to)
 {
-    ir_ref lowest = f->groups[to].nodes[0];
+    ir_ref highest = f->groups[to].highest;
     uint32_t depth = 0, stamp = ++f->stamp;
 
     f->stack[depth++] = from;
@@ -197,8 +192,9 @@ static bool reaches(fuse *f, uint32_t from, uint32_t to)
                 ir_ref x = f->base[j];
                 uint32_t next = f->group[x];
 
-                if (f->role[x] != FUSE_OWNED || f->group_mark[next] == stamp || last_node(f, next) < lowest) {
-                    continue; /* a group of only earlier nodes can't depend on `to` */
+                if (f->role[x] != FUSE_OWNED || f->group_mark[next] == stamp ||
+                    f->groups[next].highest < highest) {
+                    continue; /* what depends on `to` depends on its highest node too */
                 }
                 if (next == to) {
                     if (at != from) {
@@ -239,6 +235,28 @@ static void join(const fuse_group *a, const fuse_group *b, ir_ref *out)
     }
 }
 
+/* Groups that depend on group m, newly made, depend on its highest node. */
+static void raise_readers(fuse *f, uint32_t m)
+{
+    uint32_t depth = 0;
+
+    f->stack[depth++] = m;
+    while (depth > 0) {
+        const fuse_group *from = &f->groups[f->stack[--depth]];
+
+        for (int i = 0; i < from->count; i++) {
+            for (uint32_t j = f->user_at[from->nodes[i]]; j < f->user_at[from->nodes[i] + 1]; j++) {
+                fuse_group *reader = &f->groups[f->group[f->user[j]]];
+
+                if (reader->highest < from->highest) {
+                    reader->highest = from->highest;
+                    f->stack[depth++] = f->group[f->user[j]];
+                }
+            }
+        }
+    }
+}
+
 static bool try_merge(merger *m, uint32_t a, uint32_t b)
 {
     fuse *f = m->f;
@@ -272,7 +290,9 @@ static bool try_merge(merger *m, uint32_t a, uint32_t b)
     for (int i = 0; i < both.count; i++) {
         f->group[both.nodes[i]] = f->group_count;
     }
+    both.highest = x->highest > z->highest ? x->highest : z->highest;
     f->groups[f->group_count++] = both;
+    raise_readers(f, f->group_count - 1);
     return true;
 }
 

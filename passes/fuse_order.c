@@ -249,5 +249,11 @@ bool fuse_order(fuse *f)
         }
     }
     ir_mem_free(s.edges);
+    for (uint32_t m = 0, left = (uint32_t)f->order_count; ok && m < f->group_count; m++) {
+        if (!f->groups[m].merged && left-- == 0) {
+            ir_fail(f->err, IR_ESTATE, "fuse: kernels depend on each other in a circle");
+            return false;
+        }
+    }
     return ok ? true : fuse_out_of_memory(f);
 }

@@ -200,6 +200,9 @@ static bool take_over(plan *p, int kernel, ir_ref v)
         ir_ref s = plan_storage(p, p->reads[i]);
         plan_value *u = &p->value[s];
 
+        if (s > v) {
+            continue; /* the table wants aliases to point to earlier nodes */
+        }
         if (u->kind != IR_B_NONE || u->made < 0 || u->storage_last != kernel ||
             elements(p, s) != elements(p, v) ||
             ir_type_bytes(&p->g->nodes[s].type) != ir_type_bytes(&p->g->nodes[v].type) ||
