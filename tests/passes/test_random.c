@@ -15,7 +15,7 @@
 
 #include "ir/ir.h"
 #include "ir/lib_interp.h"
-#include "ir/lib_random.h"
+#include "ir/lib_graphs.h"
 #include "passes/lib_eval.h"
 #include "passes/passes.h"
 #include "runtime/tensor.h"
@@ -67,8 +67,8 @@ static void compare_value(const run *u, const char *pass, const char *name, ir_r
         snprintf(what, sizeof what, "pass %s changed the type of %s", pass, name);
         fail_with(u->before, what);
     }
-    if (!same_bits(&after->nodes[q].type, value_of(u->before, r, u->leaves, u->values),
-                   value_of(after, q, u->leaves, values), &where)) {
+    if (!graphs_same_bits(&after->nodes[q].type, value_of(u->before, r, u->leaves, u->values),
+                          value_of(after, q, u->leaves, values), &where)) {
         snprintf(what, sizeof what, "after pass %s: %s differs at element %lld", pass, name,
                  (long long)where);
         fail_with(u->before, what);
@@ -104,7 +104,7 @@ static void check_pipeline(const ir_graph *g, uint32_t seed)
 {
     ir_error err = {0};
     pass_context pc = {.eval = test_eval, .err = &err};
-    void **leaves = random_leaves(g, seed), **values = calloc(g->count, sizeof *values);
+    void **leaves = graphs_leaves(g, seed), **values = calloc(g->count, sizeof *values);
 
     assert_non_null(leaves);
     assert_non_null(values);
@@ -119,16 +119,16 @@ static void check_pipeline(const ir_graph *g, uint32_t seed)
     ir_graph_free(out);
     interp_free(g, values);
     free(values);
-    random_leaves_free(g, leaves);
+    graphs_leaves_free(g, leaves);
 }
 
 static void every_prefix_keeps_the_bits(void **state)
 {
     (void)state;
     for (uint32_t seed = 1; seed <= graph_count(); seed++) {
-        ir_graph *g = random_graph(seed, 10 + (int)(seed % 50), seed % 4 ? IR_DT_f32 : IR_DT_f64);
+        ir_graph *g = graphs_random(seed, 10 + (int)(seed % 50), seed % 4 ? IR_DT_f32 : IR_DT_f64);
         assert_non_null(g);
-        if (g->error.status != IR_OK || !random_gradients(g, (int)(seed % 3))) {
+        if (g->error.status != IR_OK || !graphs_add_gradients(g, (int)(seed % 3))) {
             fail_with(g, g->error.text);
         }
         check_pipeline(g, seed);
@@ -194,7 +194,7 @@ static void check_tape(const ir_graph *g, ir_ref sum, void *const *leaves, void 
                 assert_non_null(d);
                 d = rt_contiguous(d);
                 assert_non_null(d);
-                if (!same_bits(&g->nodes[q].type, d->a.data, value_of(g, q, leaves, values), &where)) {
+                if (!graphs_same_bits(&g->nodes[q].type, d->a.data, value_of(g, q, leaves, values), &where)) {
                     fail_with(g, "the tape's gradient has other bits than the symbolic one");
                 }
             }
@@ -208,26 +208,26 @@ static void the_tape_gives_the_same_gradients(void **state)
 {
     (void)state;
     for (uint32_t seed = 1001; seed <= 1000 + graph_count(); seed++) {
-        ir_graph *g = random_graph(seed, 10 + (int)(seed % 50), IR_DT_f32);
+        ir_graph *g = graphs_random(seed, 10 + (int)(seed % 50), IR_DT_f32);
         assert_non_null(g);
-        /* the scalar is the node that random_gradients makes last before the first gradient: found by its
+        /* the scalar is the node that graphs_add_gradients makes last before the first gradient: found by its
          * outputs' order */
         uint32_t before = g->count;
-        if (!random_gradients(g, 1)) {
+        if (!graphs_add_gradients(g, 1)) {
             fail_with(g, g->error.text);
         }
         ir_ref sum = IR_NONE;
         for (ir_ref r = before; r < g->count && g->nodes[r].op != IR_constant; r++) {
             sum = r;
         }
-        void **leaves = random_leaves(g, seed), **values = calloc(g->count, sizeof *values);
+        void **leaves = graphs_leaves(g, seed), **values = calloc(g->count, sizeof *values);
         assert_true(interp_run(g, (const void *const *)leaves, g->count - 1, values));
         if (sum != IR_NONE && g->nodes[sum].type.rank == 0) {
             check_tape(g, sum, leaves, values);
         }
         interp_free(g, values);
         free(values);
-        random_leaves_free(g, leaves);
+        graphs_leaves_free(g, leaves);
         ir_graph_free(g);
     }
 }

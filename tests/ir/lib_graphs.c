@@ -1,5 +1,5 @@
-/* tests/ir/lib_random.c: random graphs (lib_random.h). */
-#include "ir/lib_random.h"
+/* tests/ir/lib_graphs.c: random graphs (lib_graphs.h). */
+#include "ir/lib_graphs.h"
 #include "ir/compose.h"
 #include "ir/emit.h"
 #include "ir/lib_interp.h"
@@ -310,7 +310,7 @@ static void add_leaves(random_state *r)
     r->index = ir_val_of(ir_graph_input(r->g, "index", &index));
 }
 
-ir_graph *random_graph(uint32_t seed, int nodes, ir_dtype d)
+ir_graph *graphs_random(uint32_t seed, int nodes, ir_dtype d)
 {
     random_state r = {.g = ir_graph_new("random"), .seed = seed * 2654435761u + 1, .d = d};
 
@@ -350,7 +350,7 @@ static ir_ref total(ir_graph *g, int first, int count)
     return sum ? ir_ref_of(sum) : IR_NONE;
 }
 
-bool random_gradients(ir_graph *g, int order)
+bool graphs_add_gradients(ir_graph *g, int order)
 {
     int first = 0, count = g->output_count, leaves = g->input_count;
     ir_ref wrt[16], grads[16];
@@ -383,7 +383,7 @@ bool random_gradients(ir_graph *g, int order)
  * -----------------------------------------------------------------------------------------------------------
  */
 
-void **random_leaves(const ir_graph *g, uint32_t seed)
+void **graphs_leaves(const ir_graph *g, uint32_t seed)
 {
     void **leaves = calloc((size_t)g->input_count + 1, sizeof *leaves);
 
@@ -407,7 +407,7 @@ void **random_leaves(const ir_graph *g, uint32_t seed)
     return leaves;
 }
 
-void random_leaves_free(const ir_graph *g, void **leaves)
+void graphs_leaves_free(const ir_graph *g, void **leaves)
 {
     for (int i = 0; i < g->input_count; i++) {
         free(leaves[i]);
@@ -415,7 +415,7 @@ void random_leaves_free(const ir_graph *g, void **leaves)
     free(leaves);
 }
 
-bool same_bits(const ir_type *t, const void *a, const void *b, int64_t *where)
+bool graphs_same_bits(const ir_type *t, const void *a, const void *b, int64_t *where)
 {
     size_t size = ir_dtype_size(t->dtype);
 
