@@ -81,8 +81,9 @@ ir_val ir_c_adam(ir_sink *s, ir_val p, ir_val g, ir_val *m, ir_val *v, ir_val *s
 
         ir_val count = ir_e_convert(s, *step, IR_DT_f64), c1 = correction(s, count, b1);
         ir_val size = ir_e_div(s, ir_e_like(s, c1, lr), c1);
-        ir_val root = ir_e_sqrt(s, correction(s, count, b2));
-        ir_val denominator = ir_e_div(s, ir_e_sqrt(s, *v), spread(s, root, &t));
+        ir_val root = ir_e_rsqrt(s, correction(s, count, b2));
+        ir_val denominator =
+            ir_e_mul(s, ir_e_sqrt(s, *v), spread(s, root, &t)); /* one division an element less */
         denominator = ir_e_add(s, denominator, ir_e_like(s, denominator, eps));
         y = ir_e_sub(s, p, ir_e_mul(s, spread(s, size, &t), ir_e_div(s, *m, denominator)));
     }
