@@ -1,0 +1,221 @@
+/* codegen/emit.c: functions: one per kernel, thunks for kernels that share code, and the entry that calls
+ * them in order.
+ *
+ *   void k3_add+relu(void *const *args, i64 begin, i64 end)           chunks of [0, units)
+ *   void k3_add+relu.body(args, begin, end, i64 *table)               shared code; table: (argument, offset)
+ * per place void tandem_entry(void *const *args, const rt_services *s)        k0(args, 0, 1);
+ * s->parallel(s->pool, k1, args, ..); ..
+ */
+#include "codegen/unit.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static LLVMTypeRef pointer_in(LLVMContextRef ctx)
+{
+    return LLVMPointerTypeInContext(ctx, 0);
+}
+
+static LLVMTypeRef kernel_type(LLVMContextRef ctx, bool table)
+{
+    LLVMTypeRef ptr = pointer_in(ctx), i64 = LLVMInt64TypeInContext(ctx);
+
+    return LLVMFunctionType(LLVMVoidTypeInContext(ctx), (LLVMTypeRef[]){ptr, i64, i64, ptr}, table ? 4 : 3,
+                            0);
+}
+
+static void add_attribute(LLVMContextRef ctx, LLVMValueRef f, const char *name, const char *value)
+{
+    LLVMAddAttributeAtIndex(
+        f, LLVMAttributeFunctionIndex,
+        LLVMCreateStringAttribute(ctx, name, (unsigned)strlen(name), value, (unsigned)strlen(value)));
+}
+
+static LLVMValueRef add_function(const cg_unit *u, cg_module *m, const char *name, LLVMTypeRef type)
+{
+    LLVMValueRef f = LLVMAddFunction(m->module, name, type);
+    unsigned nounwind = LLVMGetEnumAttributeKindForName("nounwind", 8);
+
+    LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(m->ctx, nounwind, 0));
+    if (u->target.wide && u->target.lanes == 16) {
+        add_attribute(m->ctx, f, "prefer-vector-width", "512");
+        add_attribute(m->ctx, f, "min-legal-vector-width", "512");
+    }
+    return f;
+}
+
+/* ---- kernels ---- */
+
+static void emit_body(cg_kernel *k)
+{
+    switch (k->k->kind) {
+    case IR_K_LOOP: cg_emit_loop(k); break;
+    case IR_K_ROW: cg_emit_row(k); break;
+    case IR_K_OUTER: cg_emit_outer(k); break;
+    case IR_K_CONTRACT: cg_emit_contract(k); break;
+    case IR_K_INDEX: cg_emit_index(k); break;
+    default: cg_fail(k, IR_EUNSUPPORTED, "unknown kind"); break;
+    }
+}
+
+/* The function of kernel j in f; sets units and grain. */
+static void fill_function(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f)
+{
+    cg c = {.ctx = m->ctx,
+            .module = m->module,
+            .b = m->b,
+            .fn = f,
+            .lanes = u->target.lanes,
+            .has_fma = u->target.has_fma,
+            .has_gather = u->target.has_gather,
+            .err = &m->err};
+    cg_kernel k = {
+        .c = &c, .g = u->g, .k = j->k, .binding = &j->binding, .vector_dim = -1, .banks = 1, .units = 1};
+    LLVMBasicBlockRef body;
+
+    k.args = LLVMGetParam(f, 0);
+    k.begin = LLVMGetParam(f, 1);
+    k.end = LLVMGetParam(f, 2);
+    k.table = j->shared ? LLVMGetParam(f, 3) : NULL;
+    k.space = ir_kernel_space(u->g, j->k, &k.inner, &k.run);
+    for (int d = 0; d < CG_DIMS; d++)
+        k.level[d] = d;
+    /* What depends on no index is emitted at the end of the entry block, whose branch to the rest is there
+     * from the start. */
+    k.entry = LLVMAppendBasicBlockInContext(m->ctx, f, "entry");
+    body = LLVMAppendBasicBlockInContext(m->ctx, f, "body");
+    LLVMPositionBuilderAtEnd(m->b, k.entry);
+    LLVMBuildBr(m->b, body);
+    LLVMPositionBuilderAtEnd(m->b, body);
+    if (k.space.rank < 0)
+        cg_fail(&k, IR_EUNSUPPORTED, "too many dims");
+    else
+        emit_body(&k);
+    LLVMBuildRetVoid(m->b);
+    j->units = k.units;
+    j->grain = k.grain;
+    cg_memo_free(&k);
+    cg_terms_free(&k);
+}
+
+static void body_name(const cg_job *j, char *name, size_t size)
+{
+    snprintf(name, size, "%s.body", j->symbol);
+}
+
+void cg_emit_thunk(cg_unit *u, cg_module *m, cg_job *j)
+{
+    const cg_job *body = &u->jobs[j->body];
+    char name[512];
+    LLVMTypeRef i64 = LLVMInt64TypeInContext(m->ctx),
+                type = LLVMArrayType2(i64, 2 * (uint64_t)j->binding.count);
+    LLVMValueRef table = LLVMAddGlobal(m->module, type, ""),
+                 f = add_function(u, m, j->symbol, kernel_type(m->ctx, false));
+    LLVMValueRef entries[2 * 256];
+
+    if (j->binding.count > 256) {
+        ir_fail(&m->err, IR_EUNSUPPORTED, "kernel '%s' has more than 256 buffers", j->symbol);
+        return;
+    }
+    for (int i = 0; i < j->binding.count; i++) {
+        entries[2 * i] = LLVMConstInt(i64, (unsigned long long)j->binding.places[i].arg, 0);
+        entries[2 * i + 1] = LLVMConstInt(i64, j->binding.places[i].offset, 0);
+    }
+    LLVMSetInitializer(table, LLVMConstArray2(i64, entries, 2 * (uint64_t)j->binding.count));
+    LLVMSetGlobalConstant(table, 1);
+    LLVMSetLinkage(table, LLVMPrivateLinkage);
+    body_name(body, name, sizeof name);
+    LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, f, "entry"));
+    LLVMValueRef args[4] = {LLVMGetParam(f, 0), LLVMGetParam(f, 1), LLVMGetParam(f, 2), table};
+    LLVMValueRef call =
+        LLVMBuildCall2(m->b, kernel_type(m->ctx, true), LLVMGetNamedFunction(m->module, name), args, 4, "");
+    LLVMSetTailCall(call, 1);
+    LLVMBuildRetVoid(m->b);
+    j->units = body->units;
+    j->grain = body->grain;
+}
+
+void cg_emit_job(cg_unit *u, cg_module *m, cg_job *j)
+{
+    char name[512];
+
+    j->binding.shared = j->shared;
+    if (!j->shared) {
+        fill_function(u, m, j, add_function(u, m, j->symbol, kernel_type(m->ctx, false)));
+        return;
+    }
+    body_name(j, name, sizeof name);
+    LLVMValueRef f = add_function(u, m, name, kernel_type(m->ctx, true));
+    LLVMSetLinkage(f, LLVMInternalLinkage);
+    fill_function(u, m, j, f);
+    cg_emit_thunk(u, m, j);
+}
+
+/* ---- the entry ---- */
+
+static LLVMValueRef declared(cg_module *m, const char *symbol)
+{
+    LLVMValueRef f = LLVMGetNamedFunction(m->module, symbol);
+
+    return f ? f : LLVMAddFunction(m->module, symbol, kernel_type(m->ctx, false));
+}
+
+static LLVMValueRef load_field(cg_module *m, LLVMValueRef base, size_t offset)
+{
+    LLVMValueRef at = LLVMConstInt(LLVMInt64TypeInContext(m->ctx), offset, 0);
+
+    return LLVMBuildLoad2(m->b, pointer_in(m->ctx),
+                          LLVMBuildInBoundsGEP2(m->b, LLVMInt8TypeInContext(m->ctx), base, &at, 1, ""), "");
+}
+
+static LLVMValueRef place_address(cg_module *m, const ir_graph *g, LLVMValueRef args, const ir_place *p)
+{
+    int arg = 0;
+    size_t offset = 0;
+
+    if (!cg_place_arg(g, p->kind, p->index, p->offset, &arg, &offset))
+        ir_fail(&m->err, IR_EUNSUPPORTED, "a copy to or from nowhere");
+    LLVMValueRef base = load_field(m, args, (size_t)arg * sizeof(void *));
+    LLVMValueRef at = LLVMConstInt(LLVMInt64TypeInContext(m->ctx), offset, 0);
+    return LLVMBuildInBoundsGEP2(m->b, LLVMInt8TypeInContext(m->ctx), base, &at, 1, "");
+}
+
+static bool is_serial(const cg_unit *u, const cg_job *j)
+{
+    return j->grain <= 0 || j->units <= j->grain || u->o.threads == 1;
+}
+
+void cg_emit_entry(cg_unit *u, cg_module *m)
+{
+    LLVMTypeRef ptr = pointer_in(m->ctx), i64 = LLVMInt64TypeInContext(m->ctx),
+                none = LLVMVoidTypeInContext(m->ctx);
+    LLVMTypeRef parallel_type = LLVMFunctionType(none, (LLVMTypeRef[]){ptr, ptr, ptr, i64, i64}, 5, 0);
+    LLVMValueRef f =
+        add_function(u, m, CG_ENTRY_SYMBOL, LLVMFunctionType(none, (LLVMTypeRef[]){ptr, ptr}, 2, 0));
+    LLVMValueRef args = LLVMGetParam(f, 0), services = LLVMGetParam(f, 1), pool = NULL, parallel = NULL;
+
+    LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, f, "entry"));
+    for (int i = 0; i < u->job_count; i++) {
+        const cg_job *j = &u->jobs[i];
+        LLVMValueRef fn = declared(m, j->symbol), n = LLVMConstInt(i64, (unsigned long long)j->units, 0);
+        if (is_serial(u, j)) {
+            LLVMBuildCall2(m->b, kernel_type(m->ctx, false), fn,
+                           (LLVMValueRef[]){args, LLVMConstNull(i64), n}, 3, "");
+            continue;
+        }
+        if (!pool) {
+            pool = load_field(m, services, offsetof(rt_services, pool));
+            parallel = load_field(m, services, offsetof(rt_services, parallel));
+        }
+        LLVMValueRef a[5] = {pool, fn, args, n, LLVMConstInt(i64, (unsigned long long)j->grain, 0)};
+        LLVMBuildCall2(m->b, parallel_type, parallel, a, 5, "");
+    }
+    for (int i = 0; i < u->g->buffers.copy_count; i++) {
+        const ir_copy *copy = &u->g->buffers.copies[i];
+        LLVMValueRef to = place_address(m, u->g, args, &copy->to),
+                     from = place_address(m, u->g, args, &copy->from);
+        LLVMBuildMemMove(m->b, to, 1, from, 1, LLVMConstInt(i64, copy->bytes, 0));
+    }
+    LLVMBuildRetVoid(m->b);
+}

@@ -1,0 +1,25 @@
+/* codegen/entry.c: the one symbol of libtandem-codegen.so. */
+#include "codegen/unit.h"
+
+/* The host's functions are the same for every caller in a process, so one copy of the pointer serves all. */
+static const cg_host *the_host;
+
+static ir_status compile(const cg_options *o, rt_program *out, ir_error *e)
+{
+    return cg_compile(the_host, o, out, e);
+}
+
+static ir_status dump(const ir_graph *g, const cg_options *o, cg_dump_kind kind, char **text, ir_error *e)
+{
+    return cg_dump(the_host, g, o, kind, text, e);
+}
+
+static const cg_api api = {compile, dump, cg_host_info};
+
+__attribute__((visibility("default"))) const cg_api *tdm_codegen_entry(int abi, const cg_host *host)
+{
+    if (abi != CG_ABI || !host)
+        return NULL;
+    __atomic_store_n(&the_host, host, __ATOMIC_RELEASE);
+    return &api;
+}

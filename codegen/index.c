@@ -1,0 +1,233 @@
+/* codegen/index.c: INDEX kernels: gather, scatter_add and argmax, alone.
+ *
+ *   gather       y[i, j] = x[clamp(index[i]), j]                  units are i
+ *   scatter_add  y[i, j] = x[i, j]; then y[clamp(index[i]), j] += update[i, j], i ascending   units are
+ * columns j argmax       the first NaN, else the first maximum, of each row; units are rows
+ */
+#include "codegen/eval.h"
+
+typedef struct index_state {
+    cg_kernel *k;
+    const ir_node *n;
+    ir_dtype dtype, index_dtype;
+    int64_t rows, width, count; /* x is [rows, width]; index holds count */
+    LLVMValueRef x, index;
+} index_state;
+
+static ir_ref node_ref(const cg_kernel *k, int operand)
+{
+    return k->g->nodes[k->k->root].x[operand];
+}
+
+static LLVMValueRef clamped_index(index_state *s, LLVMValueRef i)
+{
+    cg *c = s->k->c;
+    LLVMTypeRef i64 = LLVMInt64TypeInContext(c->ctx);
+    LLVMValueRef v = cg_load_scalar(c, cg_element(c, s->index, s->index_dtype, i), s->index_dtype), args[2];
+
+    if (s->index_dtype != IR_DT_i64)
+        v = LLVMBuildSExt(c->b, v, i64, "");
+    args[0] = v;
+    args[1] = cg_i64(c, 0);
+    args[0] = cg_intrinsic(c, "llvm.smax", &i64, 1, args, 2);
+    args[1] = cg_i64(c, s->rows - 1);
+    return cg_intrinsic(c, "llvm.smin", &i64, 1, args, 2);
+}
+
+/* y[0..n) = x[0..n), or y += x; the pointers are to elements. */
+static void move_run(index_state *s, LLVMValueRef y, LLVMValueRef x, int64_t n, bool add)
+{
+    cg_kernel *k = s->k;
+    cg *c = k->c;
+    int lanes = c->lanes;
+
+    while (c->lanes > 1 && c->lanes > n)
+        c->lanes /= 2;
+    int64_t step = c->lanes, main = n / step * step;
+    for (int part = 0; part < 2; part++) {
+        LLVMValueRef from = cg_i64(c, part ? main : 0), to = cg_i64(c, part ? n : main);
+        if ((part ? main : 0) == (part ? n : main))
+            continue;
+        if (part)
+            c->lanes = 1;
+        cg_loop l = cg_loop_open(c, from, to, c->lanes, "j");
+        LLVMValueRef v = cg_load_at(k, x, s->dtype, l.index, 1);
+        if (add) {
+            LLVMValueRef both[2] = {cg_load_at(k, y, s->dtype, l.index, 1), v};
+            v = cg_value(c, IR_add, s->n->attrs, s->dtype, s->dtype, both, 2, NULL);
+        }
+        cg_store_at(k, y, s->dtype, l.index, 1, v);
+        cg_loop_close(c, &l);
+    }
+    c->lanes = lanes;
+}
+
+static LLVMValueRef times(cg *c, LLVMValueRef v, int64_t by)
+{
+    return by == 1 ? v : LLVMBuildMul(c->b, v, cg_i64(c, by), "");
+}
+
+static void emit_gather(index_state *s)
+{
+    cg_kernel *k = s->k;
+    cg *c = k->c;
+    LLVMValueRef y = cg_base(k, k->k->root);
+
+    k->units = s->count;
+    k->grain = cg_grain(k->units, 1.0 + 0.1 * (double)s->width);
+    cg_loop l = cg_loop_open(c, k->begin, k->end, 1, "i");
+    LLVMValueRef from = cg_element(c, s->x, s->dtype, times(c, clamped_index(s, l.index), s->width));
+    move_run(s, cg_element(c, y, s->dtype, times(c, l.index, s->width)), from, s->width, false);
+    cg_loop_close(c, &l);
+}
+
+/* Columns are split into tiles; each unit copies its tile of x and adds its tile of every update row. */
+static void emit_scatter_tile(index_state *s, LLVMValueRef column, int64_t width)
+{
+    cg_kernel *k = s->k;
+    cg *c = k->c;
+    LLVMValueRef y = cg_element(c, cg_base(k, k->k->root), s->dtype, column),
+                 x = cg_element(c, s->x, s->dtype, column);
+    LLVMValueRef update = cg_element(c, cg_base(k, node_ref(k, 2)), s->dtype, column);
+
+    /* In place x is y: nothing to copy. */
+    LLVMValueRef same = LLVMBuildICmp(c->b, LLVMIntEQ, y, x, "");
+    LLVMValueRef start = LLVMBuildSelect(c->b, same, cg_i64(c, s->rows), cg_i64(c, 0), "");
+    cg_loop r = cg_loop_open(c, start, cg_i64(c, s->rows), 1, "row");
+    LLVMValueRef at = times(c, r.index, s->width);
+    move_run(s, cg_element(c, y, s->dtype, at), cg_element(c, x, s->dtype, at), width, false);
+    cg_loop_close(c, &r);
+    cg_loop i = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, s->count), 1, "i");
+    LLVMValueRef to = cg_element(c, y, s->dtype, times(c, clamped_index(s, i.index), s->width));
+    move_run(s, to, cg_element(c, update, s->dtype, times(c, i.index, s->width)), width, true);
+    cg_loop_close(c, &i);
+}
+
+static void emit_scatter(index_state *s)
+{
+    cg_kernel *k = s->k;
+    cg *c = k->c;
+    int64_t tile = s->width;
+
+    while (tile % 2 == 0 && tile > 64)
+        tile /= 2;
+    k->units = s->width / tile;
+    k->grain = cg_grain(k->units, (double)(s->rows + s->count) * (1.0 + 0.15 * (double)tile));
+    cg_loop l = cg_loop_open(c, k->begin, k->end, 1, "tile");
+    emit_scatter_tile(s, times(c, l.index, tile), tile);
+    cg_loop_close(c, &l);
+}
+
+/* ---- argmax ---- */
+
+typedef struct scan {
+    ir_map outer, inner; /* strides in x: of the kept axes, of the reduced axes */
+    int64_t rows, n;
+} scan;
+
+static scan describe_scan(index_state *s)
+{
+    const ir_type *t = &s->k->g->nodes[s->n->x[0]].type;
+    int64_t strides[IR_MAX_RANK];
+    scan a = {.rows = 1, .n = 1};
+
+    ir_type_strides(t, strides);
+    for (int i = 0, r = 0; i < t->rank; i++) {
+        bool reduced = r < s->n->attrs->n && s->n->attrs->axes[r] == i;
+        ir_map *m = reduced ? &a.inner : &a.outer;
+        r += reduced;
+        m->extent[m->rank] = t->dims[i];
+        m->stride[m->rank++] = strides[i];
+        *(reduced ? &a.n : &a.rows) *= t->dims[i];
+    }
+    return a;
+}
+
+/* Linear index of flat element i of the map's box. */
+static LLVMValueRef flat_offset(cg *c, const ir_map *m, LLVMValueRef i)
+{
+    LLVMValueRef sum = cg_i64(c, 0);
+    int first = 0;
+
+    while (first < m->rank && m->extent[first] == 1)
+        first++;
+    for (int d = m->rank - 1; d >= first; d--) {
+        LLVMValueRef e = cg_i64(c, m->extent[d]), digit = d > first ? LLVMBuildURem(c->b, i, e, "") : i;
+        if (d > first)
+            i = LLVMBuildUDiv(c->b, i, e, "");
+        sum = LLVMBuildAdd(c->b, sum, times(c, digit, m->stride[d]), "");
+    }
+    return sum;
+}
+
+static LLVMValueRef row_value(cg *c, ir_op op, ir_dtype d, LLVMValueRef a, LLVMValueRef b)
+{
+    return cg_value(c, op, NULL, d, IR_DT_bool, (LLVMValueRef[]){a, b}, 2, NULL);
+}
+
+/* v beats best: greater, or the first NaN. */
+static LLVMValueRef beats(cg *c, ir_dtype d, LLVMValueRef v, LLVMValueRef best)
+{
+    LLVMValueRef greater = row_value(c, IR_gt, d, v, best);
+
+    if (!ir_dtype_is_float(d))
+        return greater;
+    LLVMValueRef nan =
+        LLVMBuildAnd(c->b, row_value(c, IR_ne, d, v, v), row_value(c, IR_eq, d, best, best), "");
+    return LLVMBuildOr(c->b, greater, nan, "");
+}
+
+static void emit_argmax(index_state *s)
+{
+    cg_kernel *k = s->k;
+    cg *c = k->c;
+    scan a = describe_scan(s);
+    LLVMValueRef y = cg_base(k, k->k->root), zero = cg_i64(c, 0);
+
+    c->lanes = 1;
+    k->units = a.rows;
+    k->grain = cg_grain(k->units, (double)a.n);
+    cg_loop l = cg_loop_open(c, k->begin, k->end, 1, "row");
+    LLVMValueRef row = cg_element(c, s->x, s->dtype, flat_offset(c, &a.outer, l.index));
+    LLVMValueRef first = cg_load_scalar(c, row, s->dtype), at = zero;
+    if (a.n > 1) {
+        cg_loop i = cg_loop_open(c, cg_i64(c, 1), cg_i64(c, a.n), 1, "i");
+        LLVMValueRef best = cg_carry(c, &i, first), where = cg_carry(c, &i, zero);
+        LLVMValueRef v =
+            cg_load_scalar(c, cg_element(c, row, s->dtype, flat_offset(c, &a.inner, i.index)), s->dtype);
+        LLVMValueRef take = beats(c, s->dtype, v, best);
+        LLVMValueRef next = LLVMBuildSelect(c->b, take, v, best, "");
+        LLVMValueRef next_at = LLVMBuildSelect(c->b, take, i.index, where, "");
+        cg_loop_close(c, &i);
+        cg_carried(c, &i, best, first, next);
+        at = cg_carried(c, &i, where, zero, next_at);
+    }
+    cg_store_at(k, y, IR_DT_i64, l.index, 1, at);
+    cg_loop_close(c, &l);
+}
+
+void cg_emit_index(cg_kernel *k)
+{
+    const ir_node *n = &k->g->nodes[k->k->root];
+    index_state s = {.k = k, .n = n, .dtype = (ir_dtype)k->g->nodes[n->x[0]].type.dtype};
+    const ir_type *x = &k->g->nodes[n->x[0]].type;
+
+    if (k->k->out_count != 1) {
+        cg_fail(k, IR_EUNSUPPORTED, "an index kernel stores its root alone");
+        return;
+    }
+    s.x = cg_base(k, n->x[0]);
+    if (n->op == IR_argmax) {
+        emit_argmax(&s);
+        return;
+    }
+    s.index_dtype = (ir_dtype)k->g->nodes[n->x[1]].type.dtype;
+    s.rows = x->dims[0];
+    s.width = ir_type_elements(x) / s.rows;
+    s.count = ir_type_elements(&k->g->nodes[n->x[1]].type);
+    s.index = cg_base(k, n->x[1]);
+    if (n->op == IR_gather)
+        emit_gather(&s);
+    else
+        emit_scatter(&s);
+}

@@ -1,0 +1,264 @@
+/* codegen/loop.c: LOOP kernels: pointwise work over one iteration space, views as index maps.
+ *
+ *   y[n, m] = relu(x[n, m] * w[m])   ->   units n: run of m: 4 vectors at a time, the rest as vectors, the
+ * tail under a mask y[n, m] = relu(x[n, m])          ->   one run of n m, units are blocks of it one element
+ * ->   a few scalar instructions
+ *
+ * All loads of a vector come before its stores: outs may share memory with an operand at the same element. */
+#include "codegen/eval.h"
+
+enum { MAX_UNROLL = 4, BLOCK_VECTORS = 64 };
+
+typedef struct loop_state {
+    cg_kernel *k;
+    ir_map store[1]; /* of every out */
+    ir_ref value0;   /* what the first out stores: itself, or a pad's operand */
+    int64_t extent[IR_MAX_RANK];
+    int64_t n; /* length of the run */
+    int unroll, outer_dims;
+    double ns; /* of one element */
+} loop_state;
+
+static ir_map pad_map(const ir_node *n, const ir_map *space)
+{
+    int64_t s[IR_MAX_RANK];
+    ir_map m = *space;
+
+    ir_type_strides(&n->type, s);
+    for (int j = 0; j < m.rank; j++) {
+        m.stride[j] = m.extent[j] == 1 ? 0 : s[j] * (n->attrs->pad.interior[j] + 1);
+        m.base += s[j] * n->attrs->pad.low[j];
+    }
+    return m;
+}
+
+/* Values and stores of `count` vectors that begin at `at`; the last one under the mask. */
+static void emit_vectors(loop_state *s, LLVMValueRef at, int count, LLVMValueRef mask)
+{
+    cg_kernel *k = s->k;
+    cg *c = k->c;
+
+    for (int u = 0; u < count; u++) {
+        if (k->vector_dim >= 0) {
+            cg_forget(k, k->vector_dim);
+            k->index[k->vector_dim] =
+                u ? LLVMBuildNSWAdd(c->b, at, cg_i64(c, (int64_t)u * c->lanes), "") : at;
+            k->home[k->vector_dim] = LLVMGetInsertBlock(c->b);
+        }
+        k->mask = u == count - 1 ? mask : NULL;
+        for (int o = 0; o < k->k->out_count; o++) /* all loads before the first store */
+            cg_eval(k, o ? k->k->outs[o] : s->value0, &k->space);
+        for (int o = 0; o < k->k->out_count; o++)
+            cg_store(k, k->k->outs[o], &s->store[0], cg_eval(k, o ? k->k->outs[o] : s->value0, &k->space));
+    }
+    k->mask = NULL;
+}
+
+/* A run of known bounds [0, n). */
+static void emit_static_run(loop_state *s)
+{
+    cg *c = s->k->c;
+    int64_t step = (int64_t)s->unroll * c->lanes, main = s->n / step * step;
+
+    if (main > 2 * step) {
+        cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, main), step, "i");
+        emit_vectors(s, l.index, s->unroll, NULL);
+        cg_forget(s->k, s->k->vector_dim);
+        cg_loop_close(c, &l);
+    } else {
+        main = 0;
+    }
+    for (; main < s->n; main += c->lanes)
+        emit_vectors(s, cg_i64(c, main), 1, cg_const_mask(c, s->n - main));
+}
+
+/* A run [from, to) with `from` a multiple of the step. */
+static void emit_range(loop_state *s, LLVMValueRef from, LLVMValueRef to)
+{
+    cg *c = s->k->c;
+    int64_t step = (int64_t)s->unroll * c->lanes;
+    LLVMValueRef main = LLVMBuildAnd(c->b, to, cg_i64(c, ~(step - 1)), "");
+
+    cg_loop l = cg_loop_open(c, from, main, step, "i");
+    emit_vectors(s, l.index, s->unroll, NULL);
+    cg_forget(s->k, s->k->vector_dim);
+    cg_loop_close(c, &l);
+    if (s->n % step == 0)
+        return;
+    cg_loop tail = cg_loop_open(c, main, to, c->lanes, "tail");
+    emit_vectors(s, tail.index, 1, cg_tail_mask(c, tail.index, to));
+    cg_forget(s->k, s->k->vector_dim);
+    cg_loop_close(c, &tail);
+}
+
+static LLVMValueRef smaller(cg *c, LLVMValueRef a, LLVMValueRef b)
+{
+    return LLVMBuildSelect(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, a, b, ""), a, b, "");
+}
+
+/* The whole space is one run: units are blocks of it. */
+static void emit_flat(loop_state *s)
+{
+    cg_kernel *k = s->k;
+    cg *c = k->c;
+    int64_t block = (int64_t)BLOCK_VECTORS * c->lanes;
+
+    for (int d = 0; d < k->vector_first; d++)
+        k->index[d] = cg_i64(c, 0);
+    if (s->n <= 4 * c->lanes) {
+        k->units = 1;
+        k->grain = 0;
+        emit_static_run(s);
+        return;
+    }
+    k->units = (s->n + block - 1) / block;
+    k->grain = cg_grain(k->units, s->ns * (double)block);
+    LLVMValueRef from = LLVMBuildMul(c->b, k->begin, cg_i64(c, block), "");
+    LLVMValueRef to = LLVMBuildMul(c->b, k->end, cg_i64(c, block), "");
+    emit_range(s, from, s->n % block ? smaller(c, to, cg_i64(c, s->n)) : to);
+}
+
+/* Few rows, long runs: a unit is one block of one row. */
+static void emit_blocks(loop_state *s, int64_t rows)
+{
+    cg_kernel *k = s->k;
+    cg *c = k->c;
+    int64_t block = (int64_t)BLOCK_VECTORS * c->lanes, blocks = (s->n + block - 1) / block;
+
+    k->units = rows * blocks;
+    k->grain = cg_grain(k->units, s->ns * (double)block);
+    cg_loop l = cg_loop_open(c, k->begin, k->end, 1, "unit");
+    LLVMValueRef rest = LLVMBuildUDiv(c->b, l.index, cg_i64(c, blocks), "");
+    LLVMValueRef at = LLVMBuildURem(c->b, l.index, cg_i64(c, blocks), "");
+    for (int d = s->outer_dims - 1; d >= 0; d--) {
+        k->index[d] = LLVMBuildURem(c->b, rest, cg_i64(c, s->extent[d]), "");
+        rest = LLVMBuildUDiv(c->b, rest, cg_i64(c, s->extent[d]), "");
+        k->home[d] = l.body;
+        k->level[d] = 0;
+    }
+    LLVMValueRef from = LLVMBuildMul(c->b, at, cg_i64(c, block), "");
+    emit_range(s, from, smaller(c, LLVMBuildAdd(c->b, from, cg_i64(c, block), ""), cg_i64(c, s->n)));
+    cg_loop_close(c, &l);
+}
+
+static void emit_rows(loop_state *s, int64_t rows)
+{
+    cg_kernel *k = s->k;
+
+    k->units = rows;
+    k->grain = cg_grain(rows, s->ns * (double)(s->n + 4));
+    cg_odometer o = cg_units_open(k, s->extent, s->outer_dims, k->begin, k->end);
+    emit_static_run(s);
+    cg_units_close(k, &o);
+}
+
+/* Zeroes the part of the result that belongs to the chunk's indices of dim 0, then writes the operand into
+ * it. */
+static void emit_pad(loop_state *s)
+{
+    cg_kernel *k = s->k;
+    cg *c = k->c;
+    const ir_node *n = &k->g->nodes[k->k->root];
+    ir_dtype d = (ir_dtype)n->type.dtype;
+    bool whole = n->type.rank < 2; /* dim 0 is the run */
+    int64_t row = ir_type_elements(&n->type), inner = 1;
+    LLVMValueRef base = cg_base(k, k->k->root), from = cg_i64(c, 0), to = cg_i64(c, row);
+
+    k->units = whole ? 1 : k->space.extent[0];
+    if (!whole) {
+        row /= n->type.dims[0];
+        int64_t step = row * (n->attrs->pad.interior[0] + 1), low = row * n->attrs->pad.low[0];
+        LLVMValueRef a =
+            LLVMBuildAdd(c->b, LLVMBuildMul(c->b, k->begin, cg_i64(c, step), ""), cg_i64(c, low), "");
+        LLVMValueRef z =
+            LLVMBuildAdd(c->b, LLVMBuildMul(c->b, k->end, cg_i64(c, step), ""), cg_i64(c, low), "");
+        LLVMValueRef first = LLVMBuildICmp(c->b, LLVMIntEQ, k->begin, from, "");
+        LLVMValueRef last = LLVMBuildICmp(c->b, LLVMIntEQ, k->end, cg_i64(c, k->units), "");
+        from = LLVMBuildSelect(c->b, first, from, a, "");
+        to = LLVMBuildSelect(c->b, last, to, z, "");
+    }
+    LLVMValueRef bytes =
+        LLVMBuildMul(c->b, LLVMBuildSub(c->b, to, from, ""), cg_i64(c, (int64_t)ir_dtype_size(d)), "");
+    LLVMBuildMemSet(c->b, cg_element(c, base, d, from), LLVMConstNull(LLVMInt8TypeInContext(c->ctx)), bytes,
+                    (unsigned)ir_dtype_size(d));
+    if (whole) {
+        for (int j = 0; j < s->outer_dims; j++)
+            k->index[j] = cg_i64(c, 0);
+        emit_static_run(s);
+        return;
+    }
+    for (int j = 1; j < s->outer_dims; j++)
+        inner *= s->extent[j];
+    k->grain = cg_grain(k->units, s->ns * (double)(inner * s->n + row));
+    LLVMValueRef i = cg_i64(c, inner);
+    cg_odometer o = cg_units_open(k, s->extent, s->outer_dims, LLVMBuildMul(c->b, k->begin, i, ""),
+                                  LLVMBuildMul(c->b, k->end, i, ""));
+    emit_static_run(s);
+    cg_units_close(k, &o);
+}
+
+/* The run: the last group of merged dims; where that fills less than half a vector, more groups, read lane by
+ * lane. */
+static void choose_run(loop_state *s, bool pad)
+{
+    cg_kernel *k = s->k;
+    int first_allowed = pad && k->space.rank > 1 ? 1 : 0, d = k->space.rank - 1;
+
+    cg_collapse(k, first_allowed, k->space.rank, s->extent);
+    while (d > first_allowed && s->extent[d] <= 1)
+        d--;
+    k->vector_dim = d;
+    s->n = d >= 0 ? s->extent[d] : 1;
+    for (d--; d >= first_allowed && (s->extent[d] <= 1 || s->n * 2 <= k->c->lanes); d--)
+        s->n *= s->extent[d];
+    k->vector_first = d + 1;
+    s->outer_dims = d + 1;
+}
+
+static void choose_unroll(loop_state *s)
+{
+    cg_kernel *k = s->k;
+    double flops = cg_terms_flops(k);
+
+    s->unroll = k->term_count > 40 || flops > 60 ? 1 : k->term_count > 16 || flops > 24 ? 2 : MAX_UNROLL;
+    s->ns = (flops * 0.03 + 0.06 * k->k->out_count) * 16 / k->c->lanes;
+}
+
+void cg_emit_loop(cg_kernel *k)
+{
+    const ir_node *root = &k->g->nodes[k->k->root];
+    bool pad = root->op == IR_pad;
+    loop_state s = {.k = k, .store = {k->space}, .value0 = k->k->outs[0]};
+    int64_t rows = 1;
+
+    if (pad) {
+        s.store[0] = pad_map(root, &k->space);
+        s.value0 = root->x[0];
+    }
+    for (int o = 0; o < k->k->out_count; o++) {
+        cg_term_of(k, o ? k->k->outs[o] : s.value0, &k->space);
+        cg_store_term(k, k->k->outs[o], &s.store[0]);
+    }
+    if (k->failed)
+        return;
+    for (int d = 0; d < k->space.rank; d++)
+        s.extent[d] = k->space.extent[d];
+    choose_run(&s, pad);
+    choose_unroll(&s);
+    for (int d = 0; d < s.outer_dims; d++)
+        rows *= s.extent[d];
+    if (s.n * rows == 1) { /* one element: no vectors, no loops */
+        k->c->lanes = 1;
+        k->vector_dim = -1;
+    }
+    if (pad)
+        emit_pad(&s);
+    else if (k->vector_dim < 0)
+        k->units = 1, emit_vectors(&s, NULL, 1, NULL);
+    else if (rows == 1)
+        emit_flat(&s);
+    else if (rows < 16 && s.n >= 32768)
+        emit_blocks(&s, rows);
+    else
+        emit_rows(&s, rows);
+}

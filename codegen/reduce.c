@@ -1,0 +1,88 @@
+/* codegen/reduce.c: the arithmetic of reductions.
+ *
+ * Sums are plain additions in the order the emitter gives; max and min are IEEE maximum and minimum, free of
+ * order; products of rows are chains of fma.  All through the op table's own values, so the bits are the
+ * eager engine's. */
+#include "codegen/reduce.h"
+
+LLVMValueRef cg_neutral(cg *c, const cg_reduce *r)
+{
+    if (r->op == IR_reduce_sum || r->op == IR_dot_general)
+        return cg_real(c, r->dtype, 0);
+    bool max = r->op == IR_reduce_max;
+    LLVMTypeRef t = cg_scalar_type(c, r->dtype);
+    if (ir_dtype_is_float(r->dtype))
+        return cg_real(c, r->dtype, max ? -(double)__builtin_inff() : (double)__builtin_inff());
+    int bits = (int)ir_dtype_size(r->dtype) * 8;
+    uint64_t top = 1ull << (bits - 1), least = ir_dtype_is_signed(r->dtype) ? top : 0,
+             most = least ? top - 1 : ~0ull;
+    return cg_splat(c, LLVMConstInt(t, max ? least : most, 0));
+}
+
+LLVMValueRef cg_combine(cg *c, const cg_reduce *r, LLVMValueRef a, LLVMValueRef b)
+{
+    ir_op op = r->op == IR_reduce_max ? IR_max : r->op == IR_reduce_min ? IR_min : IR_add;
+
+    return cg_value(c, op, NULL, r->dtype, r->dtype, (LLVMValueRef[]){a, b}, 2, NULL);
+}
+
+/* One vector of the run into a vector of partials. */
+LLVMValueRef cg_accumulate(cg_kernel *k, const cg_reduce *r, LLVMValueRef acc)
+{
+    cg *c = k->c;
+    LLVMValueRef x = cg_eval_term(k, r->x[0]), next;
+
+    if (!acc)
+        acc = cg_neutral(c, r);
+    if (r->op == IR_dot_general)
+        next = cg_fma(c, x, cg_eval_term(k, r->x[1]), acc);
+    else
+        next = cg_combine(c, r, acc, x);
+    return k->mask ? LLVMBuildSelect(c->b, k->mask, next, acc, "") : next;
+}
+
+static LLVMValueRef half_of(cg *c, LLVMValueRef v, int lanes, int from)
+{
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(c->ctx);
+    LLVMValueRef ids[64];
+
+    for (int l = 0; l < lanes; l++)
+        ids[l] = LLVMConstInt(i32, (unsigned)(from + l), 0);
+    if (lanes == 1)
+        return LLVMBuildExtractElement(c->b, v, ids[0], "");
+    return LLVMBuildShuffleVector(c->b, v, LLVMGetPoison(LLVMTypeOf(v)),
+                                  LLVMConstVector(ids, (unsigned)lanes), "");
+}
+
+/* Adds the halves: first whole vectors, then within one.  A missing vector is all +0 and changes nothing. */
+LLVMValueRef cg_fold(cg *c, const cg_reduce *r, LLVMValueRef *acc, int vectors)
+{
+    int lanes = c->lanes;
+
+    for (int h = vectors / 2; h >= 1; h /= 2)
+        for (int j = 0; j < h; j++)
+            if (acc[j + h])
+                acc[j] = acc[j] ? cg_combine(c, r, acc[j], acc[j + h]) : acc[j + h];
+    LLVMValueRef v = acc[0];
+    while (c->lanes > 1) {
+        int h = c->lanes / 2;
+        LLVMValueRef low = half_of(c, v, h, 0), high = half_of(c, v, h, h);
+        c->lanes = h;
+        v = cg_combine(c, r, low, high);
+    }
+    c->lanes = lanes;
+    return v;
+}
+
+LLVMValueRef cg_stack(cg_kernel *k, ir_dtype d, int64_t n)
+{
+    cg *c = k->c;
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(c->b);
+    LLVMValueRef first = LLVMGetFirstInstruction(k->entry);
+
+    LLVMPositionBuilderBefore(c->b, first);
+    LLVMValueRef a = LLVMBuildAlloca(c->b, LLVMArrayType2(cg_memory_type(c, d), (uint64_t)n), "");
+    LLVMSetAlignment(a, 64);
+    LLVMPositionBuilderAtEnd(c->b, here);
+    return a;
+}

@@ -1,0 +1,385 @@
+/* codegen/row.c: ROW kernels: reductions over an inner run, with what goes in and what comes out, one row at
+ * a time.
+ *
+ *   short rows    every vector of the row has its bank: loaded once, all passes in registers, no loops
+ *   long rows     one loop over the run per pass; values wanted in several passes lie in a scratch row in L1
+ *
+ * Sums follow numerics rule 4: element i into partial i mod 64, then halves.  64 partials are 64 / lanes
+ * vectors, in registers, or in memory where that would be too many copies of the body.  Lanes beyond the run
+ * leave their partial as it is. */
+#include "codegen/row.h"
+
+enum { PARTIALS = 64, MAX_STRAIGHT = 8, MAX_SCRATCH = 128 * 1024 };
+
+typedef struct row_state {
+    row_plan p;
+    LLVMValueRef *acc;     /* [reduce][vector of partials]; NULL: still +0 (or the least value) */
+    LLVMValueRef *memory;  /* [reduce]: partials in memory */
+    LLVMValueRef *scratch; /* [term]: a row of a kept term, or NULL */
+    int vectors;           /* of partials: 64 / lanes */
+    bool straight;
+} row_state;
+
+/* ---- one vector of one pass ---- */
+
+static bool in_pass(const row_state *s, int reduce, int pass)
+{
+    return s->p.reduces[reduce].pass == pass;
+}
+
+static LLVMValueRef scratch_at(row_state *s, int t, LLVMValueRef at)
+{
+    cg_kernel *k = s->p.k;
+
+    return cg_element(k->c, s->scratch[t], (ir_dtype)k->g->nodes[k->terms[t].node].type.dtype, at);
+}
+
+static void read_scratch(row_state *s, int pass, LLVMValueRef at)
+{
+    cg_kernel *k = s->p.k;
+    const uint8_t *need = s->p.need + (size_t)pass * k->term_count;
+
+    for (int t = 0; t < k->term_count; t++)
+        if (s->scratch && s->scratch[t] && need[t] && s->p.kept[t] - 1 < pass) {
+            LLVMValueRef mask = k->mask;
+            k->mask = NULL; /* rows of scratch are whole vectors */
+            ir_dtype d = (ir_dtype)k->g->nodes[k->terms[t].node].type.dtype;
+            cg_seed_term(k, t, cg_load_at(k, scratch_at(s, t, at), d, cg_i64(k->c, 0), 1));
+            k->mask = mask;
+        }
+}
+
+static void write_scratch(row_state *s, int pass, LLVMValueRef at)
+{
+    cg_kernel *k = s->p.k;
+
+    for (int t = 0; t < k->term_count; t++)
+        if (s->scratch && s->scratch[t] && s->p.kept[t] - 1 == pass) {
+            LLVMValueRef mask = k->mask;
+            ir_dtype d = (ir_dtype)k->g->nodes[k->terms[t].node].type.dtype;
+            LLVMValueRef v = cg_eval_term(k, t);
+            k->mask = NULL;
+            cg_store_at(k, scratch_at(s, t, at), d, cg_i64(k->c, 0), 1, v);
+            k->mask = mask;
+        }
+}
+
+/* Stands at elements [at, at + lanes) of the run. */
+static void step_to(row_state *s, int pass, LLVMValueRef at, LLVMValueRef mask)
+{
+    cg_kernel *k = s->p.k;
+
+    k->mask = mask;
+    if (k->vector_dim < 0)
+        return;
+    if (!s->straight)
+        cg_forget(k, k->vector_dim);
+    k->index[k->vector_dim] = at;
+    k->home[k->vector_dim] = LLVMGetInsertBlock(k->c->b);
+    if (!s->straight)
+        read_scratch(s, pass, at);
+}
+
+static void store_outs(row_state *s, int pass)
+{
+    cg_kernel *k = s->p.k;
+
+    for (int o = 0; o < s->p.out_count; o++)
+        if (s->p.outs[o].full && s->p.outs[o].pass == pass)
+            cg_eval_term(k, s->p.outs[o].term);
+    for (int o = 0; o < s->p.out_count; o++)
+        if (s->p.outs[o].full && s->p.outs[o].pass == pass)
+            cg_store(k, s->p.outs[o].node, &s->p.full, cg_eval_term(k, s->p.outs[o].term));
+}
+
+/* The vector at `at`: partials number `slot` of every reduce of the pass, kept values, outs. */
+static void emit_vector(row_state *s, int pass, LLVMValueRef at, LLVMValueRef mask, int slot)
+{
+    cg_kernel *k = s->p.k;
+
+    step_to(s, pass, at, mask);
+    for (int r = 0; r < s->p.reduce_count; r++)
+        if (in_pass(s, r, pass)) {
+            LLVMValueRef *acc = &s->acc[r * s->vectors + slot];
+            *acc = cg_accumulate(k, &s->p.reduces[r], *acc);
+        }
+    write_scratch(s, pass, at);
+    store_outs(s, pass);
+    k->mask = NULL;
+}
+
+/* ---- finishing a pass ---- */
+
+/* The code from here on may use what this pass has reduced. */
+static void move_home(row_state *s)
+{
+    cg_kernel *k = s->p.k;
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(k->c->b);
+
+    for (int d = 0; d < s->p.outer; d++)
+        k->home[d] = here;
+    k->home[CG_STAGE] = here;
+}
+
+static void finish_pass(row_state *s, int pass)
+{
+    cg_kernel *k = s->p.k;
+
+    if (!s->straight && k->vector_dim >= 0)
+        cg_forget(k, k->vector_dim);
+    move_home(s);
+    for (int r = 0; r < s->p.reduce_count; r++)
+        if (in_pass(s, r, pass)) {
+            const cg_reduce *e = &s->p.reduces[r];
+            bool none = e->op != IR_dot_general && k->g->nodes[e->node].attrs->n == 0;
+            LLVMValueRef *acc = &s->acc[r * s->vectors];
+            LLVMValueRef v = none ? cg_eval_term(k, e->x[0]) : cg_fold(k->c, e, acc, s->vectors);
+            cg_seed_term(k, e->seed, v);
+        }
+}
+
+/* ---- the two ways through a row ---- */
+
+static void emit_straight(row_state *s)
+{
+    cg_kernel *k = s->p.k;
+    cg *c = k->c;
+
+    for (int pass = 0; pass < s->p.passes; pass++) {
+        for (int64_t at = 0, v = 0; at < s->p.n; at += c->lanes, v++) {
+            k->bank = (int)v;
+            emit_vector(s, pass, cg_i64(c, at), cg_const_mask(c, s->p.n - at), (int)(v % s->vectors));
+        }
+        k->bank = 0;
+        finish_pass(s, pass);
+    }
+}
+
+/* Whole groups of 64 elements, the vectors of partials carried around the loop. */
+static void emit_groups(row_state *s, int pass, int64_t main)
+{
+    cg_kernel *k = s->p.k;
+    cg *c = k->c;
+    int count = s->p.reduce_count * s->vectors;
+    LLVMValueRef phi[count + 1], init[count + 1];
+
+    cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, main), PARTIALS, "i");
+    for (int i = 0; i < count; i++)
+        if (in_pass(s, i / s->vectors, pass)) {
+            init[i] = cg_neutral(c, &s->p.reduces[i / s->vectors]);
+            phi[i] = s->acc[i] = cg_carry(c, &l, init[i]);
+        }
+    for (int v = 0; v < s->vectors; v++) {
+        LLVMValueRef at = v ? LLVMBuildNSWAdd(c->b, l.index, cg_i64(c, (int64_t)v * c->lanes), "") : l.index;
+        emit_vector(s, pass, at, NULL, v);
+    }
+    cg_forget(k, k->vector_dim);
+    cg_loop_close(c, &l);
+    for (int i = 0; i < count; i++)
+        if (in_pass(s, i / s->vectors, pass))
+            s->acc[i] = cg_carried(c, &l, phi[i], init[i], s->acc[i]);
+}
+
+/* One pass with partials in registers: groups of 64, then the rest of the run in a straight line. */
+static void emit_pass_registers(row_state *s, int pass)
+{
+    cg *c = s->p.k->c;
+    int64_t main = s->p.n / PARTIALS * PARTIALS;
+
+    if (main)
+        emit_groups(s, pass, main);
+    for (int64_t at = main; at < s->p.n; at += c->lanes)
+        emit_vector(s, pass, cg_i64(c, at), cg_const_mask(c, s->p.n - at), (int)((at - main) / c->lanes));
+}
+
+/* Partials in memory: the vector of partials number (i mod 64) / lanes is read, updated and written back. */
+static void emit_vector_memory(row_state *s, int pass, LLVMValueRef at, LLVMValueRef mask)
+{
+    cg_kernel *k = s->p.k;
+    cg *c = k->c;
+    LLVMValueRef slot = LLVMBuildAnd(c->b, at, cg_i64(c, PARTIALS - 1), "");
+
+    step_to(s, pass, at, mask);
+    for (int r = 0; r < s->p.reduce_count; r++)
+        if (in_pass(s, r, pass)) {
+            ir_dtype d = s->p.reduces[r].dtype;
+            k->mask = NULL;
+            LLVMValueRef acc = cg_load_at(k, s->memory[r], d, slot, 1);
+            k->mask = mask;
+            acc = cg_accumulate(k, &s->p.reduces[r], acc);
+            k->mask = NULL;
+            cg_store_at(k, s->memory[r], d, slot, 1, acc);
+            k->mask = mask;
+        }
+    write_scratch(s, pass, at);
+    store_outs(s, pass);
+    k->mask = NULL;
+}
+
+static void emit_pass_memory(row_state *s, int pass)
+{
+    cg_kernel *k = s->p.k;
+    cg *c = k->c;
+    int64_t main = s->p.n / c->lanes * c->lanes;
+
+    for (int r = 0; r < s->p.reduce_count; r++)
+        for (int v = 0; in_pass(s, r, pass) && v < s->vectors; v++)
+            cg_store_at(k, s->memory[r], s->p.reduces[r].dtype, cg_i64(c, (int64_t)v * c->lanes), 1,
+                        cg_neutral(c, &s->p.reduces[r]));
+    if (main) {
+        cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, main), c->lanes, "i");
+        emit_vector_memory(s, pass, l.index, NULL);
+        cg_forget(k, k->vector_dim);
+        cg_loop_close(c, &l);
+    }
+    if (main < s->p.n)
+        emit_vector_memory(s, pass, cg_i64(c, main), cg_const_mask(c, s->p.n - main));
+    for (int r = 0; r < s->p.reduce_count; r++)
+        for (int v = 0; in_pass(s, r, pass) && v < s->vectors; v++)
+            s->acc[r * s->vectors + v] =
+                cg_load_at(k, s->memory[r], s->p.reduces[r].dtype, cg_i64(c, (int64_t)v * c->lanes), 1);
+}
+
+static bool has_reduce(const row_state *s, int pass)
+{
+    for (int r = 0; r < s->p.reduce_count; r++)
+        if (in_pass(s, r, pass))
+            return true;
+    return false;
+}
+
+/* A pass that only stores: vectors, four at a time where the body is small. */
+static void emit_pass_store(row_state *s, int pass)
+{
+    cg_kernel *k = s->p.k;
+    cg *c = k->c;
+    int unroll = s->p.flops < 24 && k->term_count < 30 ? 4 : 1;
+    int64_t step = (int64_t)c->lanes * unroll, main = s->p.n / step * step;
+
+    if (main) {
+        cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, main), step, "i");
+        for (int u = 0; u < unroll; u++)
+            emit_vector(s, pass,
+                        u ? LLVMBuildNSWAdd(c->b, l.index, cg_i64(c, (int64_t)u * c->lanes), "") : l.index,
+                        NULL, 0);
+        cg_forget(k, k->vector_dim);
+        cg_loop_close(c, &l);
+    }
+    for (int64_t at = main; at < s->p.n; at += c->lanes)
+        emit_vector(s, pass, cg_i64(c, at), cg_const_mask(c, s->p.n - at), 0);
+}
+
+static void emit_looped(row_state *s)
+{
+    for (int pass = 0; pass < s->p.passes; pass++) {
+        if (!has_reduce(s, pass))
+            emit_pass_store(s, pass);
+        else if (s->memory[0])
+            emit_pass_memory(s, pass);
+        else
+            emit_pass_registers(s, pass);
+        finish_pass(s, pass);
+    }
+}
+
+/* ---- memory on the stack ---- */
+
+static void make_scratch(row_state *s)
+{
+    cg_kernel *k = s->p.k;
+    int64_t padded = (s->p.n + 63) / 64 * 64, bytes = 0;
+
+    for (int t = 0; t < k->term_count; t++) {
+        ir_dtype d = (ir_dtype)k->g->nodes[k->terms[t].node].type.dtype;
+        int64_t size = padded * (int64_t)ir_dtype_size(d);
+        if (!s->p.kept[t] || bytes + size > MAX_SCRATCH)
+            continue;
+        bytes += size;
+        s->scratch[t] = cg_stack(k, d, padded);
+    }
+}
+
+/* Few vectors and a small body: no loops. */
+static bool is_straight(const row_state *s)
+{
+    const cg_kernel *k = s->p.k;
+    int64_t vectors = (s->p.n + k->c->lanes - 1) / k->c->lanes;
+
+    return vectors <= 1 || (vectors <= MAX_STRAIGHT && (double)vectors * (s->p.flops + 8) <= 600);
+}
+
+static void emit_row(row_state *s)
+{
+    cg_kernel *k = s->p.k;
+
+    move_home(s);
+    if (s->straight)
+        emit_straight(s);
+    else
+        emit_looped(s);
+    for (int o = 0; o < s->p.out_count; o++)
+        if (!s->p.outs[o].full)
+            cg_eval_scalar(k, s->p.outs[o].term);
+    for (int o = 0; o < s->p.out_count; o++)
+        if (!s->p.outs[o].full)
+            cg_store_scalar(k, s->p.outs[o].node, &s->p.row, cg_eval_scalar(k, s->p.outs[o].term));
+}
+
+static void emit_rows(row_state *s)
+{
+    cg_kernel *k = s->p.k;
+    bool one = s->p.rows == 1;
+
+    k->units = s->p.rows;
+    k->grain = one ? 0 : cg_grain(k->units, 10 + (double)s->p.n * s->p.flops * 0.03 * 16 / k->c->lanes);
+    for (int d = 0; d < CG_DIMS; d++)
+        k->level[d] = d < s->p.outer || d == CG_STAGE ? 0 : 1;
+    for (int d = 0; d < k->space.rank; d++)
+        k->index[d] = cg_i64(k->c, 0);
+    if (one) {
+        emit_row(s);
+        return;
+    }
+    cg_odometer o = cg_units_open(k, s->p.extent, s->p.outer, k->begin, k->end);
+    emit_row(s);
+    cg_units_close(k, &o);
+}
+
+void cg_emit_row(cg_kernel *k)
+{
+    row_state s = {0};
+
+    if (!row_plan_make(&s.p, k)) {
+        row_plan_free(&s.p);
+        return;
+    }
+    if (s.p.n == 1)
+        k->c->lanes = 1;
+    while (k->c->lanes > 4 && k->c->lanes >= 2 * s.p.n)
+        k->c->lanes /= 2; /* a short run does not need wide vectors */
+    s.vectors = PARTIALS / k->c->lanes;
+    s.straight = is_straight(&s);
+    int copies = s.vectors * (s.p.flops > 24 ? 2 : 1);
+    LLVMValueRef acc[(size_t)s.p.reduce_count * s.vectors + 1], memory[s.p.reduce_count + 1],
+        scratch[k->term_count + 1];
+    for (int i = 0; i < s.p.reduce_count * s.vectors; i++)
+        acc[i] = NULL;
+    for (int r = 0; r <= s.p.reduce_count; r++)
+        memory[r] = NULL;
+    for (int t = 0; t <= k->term_count; t++)
+        scratch[t] = NULL;
+    s.acc = acc;
+    s.memory = memory;
+    s.scratch = scratch;
+    if (s.straight) {
+        k->banks = (int)((s.p.n + k->c->lanes - 1) / k->c->lanes);
+        for (int d = s.p.outer; d < k->space.rank; d++)
+            k->banked |= 1u << d;
+    } else {
+        make_scratch(&s);
+        for (int r = 0; r < s.p.reduce_count && (copies > 8 || s.p.reduce_count * s.vectors > 24); r++)
+            memory[r] = cg_stack(k, s.p.reduces[r].dtype, PARTIALS);
+    }
+    emit_rows(&s);
+    row_plan_free(&s.p);
+}

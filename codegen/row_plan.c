@@ -1,0 +1,235 @@
+/* codegen/row_plan.c: how often a ROW kernel must read its run, and what each reading does.
+ *
+ *   softmax: m = max(x)             pass 0    e = exp(x - m) is wanted twice and is not cheap:
+ *            s = sum(exp(x - m))    pass 1    written to a scratch row in pass 1
+ *            y = exp(x - m) / s     pass 2    and read back in pass 2
+ *
+ * A reduce belongs to the first pass in which its operand can be known.  A single full-shape out is stored in
+ * the last pass, which lets it take over its operand's memory (ir/kernel.h); several are stored as early as
+ * they are known. */
+#include "codegen/row.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEEP_FLOPS = 12 }; /* dearer values are kept in scratch rather than computed again */
+
+void cg_dot_maps(const cg_kernel *k, const ir_node *dot, ir_map *lhs, ir_map *rhs)
+{
+    const ir_attrs *a = dot->attrs;
+    const ir_type *x = &k->g->nodes[dot->x[0]].type, *z = &k->g->nodes[dot->x[1]].type;
+    int64_t xs[IR_MAX_RANK], zs[IR_MAX_RANK];
+    ir_dot d;
+    int at = 0, m = x->rank - a->n - a->nk, n = z->rank - a->n - a->nk;
+
+    ir_type_strides(x, xs);
+    ir_type_strides(z, zs);
+    *lhs = *rhs = k->space;
+    memset(lhs->stride, 0, sizeof lhs->stride);
+    memset(rhs->stride, 0, sizeof rhs->stride);
+#define PUT(l, r) (lhs->stride[at] = (l), rhs->stride[at] = (r), at++)
+    if (a->n + m + n + a->nk <= IR_MAX_RANK) {
+        for (int i = 0; i < a->n; i++)
+            PUT(xs[a->dot.lhs_batch[i]], zs[a->dot.rhs_batch[i]]);
+        for (int i = 0; i < x->rank; i++)
+            if (!memchr(a->dot.lhs_batch, i, a->n) && !memchr(a->dot.lhs_k, i, a->nk))
+                PUT(xs[i], 0);
+        for (int i = 0; i < z->rank; i++)
+            if (!memchr(a->dot.rhs_batch, i, a->n) && !memchr(a->dot.rhs_k, i, a->nk))
+                PUT(0, zs[i]);
+        for (int i = 0; i < a->nk; i++)
+            PUT(xs[a->dot.lhs_k[i]], zs[a->dot.rhs_k[i]]);
+        return;
+    }
+    ir_dot_describe(a, x, xs, z, zs, &d); /* the lists that ir_kernel_space used, too */
+    for (int i = 0; i < d.nb; i++)
+        PUT(d.bl[i], d.br[i]);
+    for (int i = 0; i < d.nm; i++)
+        PUT(d.ml[i], 0);
+    for (int i = 0; i < d.nn; i++)
+        PUT(0, d.nr[i]);
+    for (int i = 0; i < d.nk && at < IR_MAX_RANK; i++)
+        PUT(d.kl[i], d.kr[i]);
+#undef PUT
+}
+
+/* ---- reduces and outs ---- */
+
+static bool add_reduce(row_plan *p, ir_ref r)
+{
+    cg_kernel *k = p->k;
+    const ir_node *n = &k->g->nodes[r];
+    cg_reduce *e = &p->reduces[p->reduce_count++];
+
+    *e = (cg_reduce){.node = r, .op = n->op, .dtype = (ir_dtype)n->type.dtype, .x = {-1, -1}};
+    if (n->op == IR_dot_general) {
+        ir_map lhs, rhs;
+        cg_dot_maps(k, n, &lhs, &rhs);
+        e->x[0] = cg_term_of(k, n->x[0], &lhs);
+        e->x[1] = cg_term_of(k, n->x[1], &rhs);
+    } else {
+        e->x[0] = cg_term_of(k, n->x[0], &p->full);
+    }
+    e->seed = cg_term_of(k, r, &p->row);
+    return !k->failed;
+}
+
+static bool find_reduces(row_plan *p)
+{
+    cg_kernel *k = p->k;
+
+    p->reduces = calloc((size_t)k->k->node_count + 1, sizeof *p->reduces);
+    p->outs = calloc((size_t)k->k->out_count + 1, sizeof *p->outs);
+    if (!p->reduces || !p->outs)
+        return cg_fail(k, IR_ENOMEM, "out of memory") == IR_OK;
+    for (int i = 0; i < k->k->node_count; i++) {
+        ir_class cls = ir_ops[k->g->nodes[k->k->nodes[i]].op].cls;
+        if ((cls == IR_REDUCE || cls == IR_CONTRACT) && !add_reduce(p, k->k->nodes[i]))
+            return false;
+    }
+    for (int i = 0; i < k->k->out_count; i++) {
+        row_out *o = &p->outs[p->out_count++];
+        o->node = k->k->outs[i];
+        o->full = ir_type_elements(&k->g->nodes[o->node].type) == p->rows * p->n && p->n > 1;
+        o->term = cg_term_of(k, o->node, o->full ? &p->full : &p->row);
+        cg_store_term(k, o->node, o->full ? &p->full : &p->row);
+    }
+    return !k->failed;
+}
+
+/* ---- passes ---- */
+
+/* In which pass each term can first be known: a finished reduce is known one pass after its operands. */
+static bool set_passes(row_plan *p)
+{
+    const cg_kernel *k = p->k;
+    int *pass = calloc((size_t)k->term_count + 1, sizeof *pass), full = 0;
+
+    if (!pass)
+        return cg_fail(p->k, IR_ENOMEM, "out of memory") == IR_OK;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (int t = 0; t < k->term_count; t++)
+            for (int i = 0; i < k->terms[t].n; i++)
+                if (pass[k->terms[t].x[i]] > pass[t])
+                    pass[t] = pass[k->terms[t].x[i]];
+        for (int r = 0; r < p->reduce_count; r++) {
+            cg_reduce *e = &p->reduces[r];
+            e->pass = pass[e->x[0]];
+            if (e->x[1] >= 0 && pass[e->x[1]] > e->pass)
+                e->pass = pass[e->x[1]];
+            changed |= pass[e->seed] != e->pass + 1;
+            pass[e->seed] = e->pass + 1;
+        }
+    }
+    for (int r = 0; r < p->reduce_count; r++)
+        p->passes = p->reduces[r].pass >= p->passes ? p->reduces[r].pass + 1 : p->passes;
+    for (int o = 0; o < p->out_count; o++) {
+        row_out *e = &p->outs[o];
+        e->pass = pass[e->term];
+        full += e->full;
+        if (e->full && e->pass >= p->passes)
+            p->passes = e->pass + 1;
+    }
+    for (int o = 0; o < p->out_count; o++)
+        if (p->outs[o].full && full == 1)
+            p->outs[o].pass = p->passes - 1;
+    free(pass);
+    return true;
+}
+
+static void add_roots(const row_plan *p, int pass, uint8_t *need)
+{
+    for (int r = 0; r < p->reduce_count; r++)
+        for (int i = 0; i < 2; i++)
+            if (p->reduces[r].pass == pass && p->reduces[r].x[i] >= 0)
+                need[p->reduces[r].x[i]] = 1;
+    for (int o = 0; o < p->out_count; o++)
+        if (p->outs[o].full && p->outs[o].pass == pass)
+            need[p->outs[o].term] = 1;
+}
+
+/* What it costs to compute a term again from loads, along the run only. */
+static void set_costs(const cg_kernel *k, float *cost)
+{
+    for (int t = 0; t < k->term_count; t++) {
+        const cg_term *e = &k->terms[t];
+        bool work = (e->kind == CG_T_OP || e->kind == CG_T_GENERATE) && cg_term_varies(k, t);
+        const ir_op_info *op = &ir_ops[k->g->nodes[e->node].op];
+        cost[t] = work ? (float)op->flops + (op->facts & IR_EXPENSIVE ? KEEP_FLOPS : 0) : 0;
+        for (int i = 0; work && i < e->n; i++)
+            cost[t] += cost[e->x[i]];
+        if (cost[t] > 1e6f)
+            cost[t] = 1e6f;
+    }
+}
+
+/* The first pass before `pass` that has the term, or -1. */
+static int earlier_pass(const row_plan *p, int pass, int t)
+{
+    for (int q = 0; q < pass; q++)
+        if (p->need[(size_t)q * p->k->term_count + t])
+            return q;
+    return -1;
+}
+
+static bool set_needs(row_plan *p)
+{
+    const cg_kernel *k = p->k;
+    size_t terms = (size_t)k->term_count;
+    float *cost = calloc(terms + 1, sizeof *cost);
+
+    p->need = calloc(terms * p->passes + 1, 1);
+    p->kept = calloc(terms + 1, 1);
+    if (!cost || !p->need || !p->kept) {
+        free(cost);
+        return cg_fail(p->k, IR_ENOMEM, "out of memory") == IR_OK;
+    }
+    set_costs(k, cost);
+    for (int q = 0; q < p->passes; q++) {
+        uint8_t *need = p->need + terms * q;
+        add_roots(p, q, need);
+        for (int t = k->term_count - 1; t >= 0; t--) {
+            int before = need[t] && cost[t] >= KEEP_FLOPS ? earlier_pass(p, q, t) : -1;
+            if (!need[t])
+                continue;
+            if (before >= 0) { /* not below a kept term: it is read back */
+                p->kept_count += !p->kept[t];
+                p->kept[t] = (uint8_t)(before + 1);
+                continue;
+            }
+            p->flops += cost[t] > 0 ? ir_ops[k->g->nodes[k->terms[t].node].op].flops : 0.3;
+            for (int i = 0; i < k->terms[t].n; i++)
+                need[k->terms[t].x[i]] = 1;
+        }
+    }
+    free(cost);
+    return true;
+}
+
+bool row_plan_make(row_plan *p, cg_kernel *k)
+{
+    *p = (row_plan){.k = k, .outer = k->space.rank - k->inner, .n = 1, .rows = 1};
+    p->full = cg_map_over(k, 0, k->space.rank);
+    p->row = cg_map_over(k, 0, p->outer);
+    for (int d = 0; d < k->space.rank; d++) {
+        p->extent[d] = k->space.extent[d];
+        *(d < p->outer ? &p->rows : &p->n) *= p->extent[d];
+    }
+    k->vector_first = p->outer;
+    k->vector_dim = p->n > 1 ? k->space.rank - 1 : -1;
+    if (!find_reduces(p) || !set_passes(p) || !set_needs(p))
+        return false;
+    if (p->passes > 250)
+        return cg_fail(k, IR_EUNSUPPORTED, "too many dependent reductions") == IR_OK;
+    cg_collapse(k, 0, p->outer, p->extent);
+    return true;
+}
+
+void row_plan_free(row_plan *p)
+{
+    free(p->reduces);
+    free(p->outs);
+    free(p->need);
+    free(p->kept);
+}

@@ -1,0 +1,197 @@
+/* tests/codegen/test_row.c: ROW kernels against the eager engine: sums, extrema, softmax, variance, products
+ * by the tree; rows short and long, several passes, scratch rows, merged and uneven runs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/codegen/lib_codegen.h"
+
+static const int64_t lengths[] = {1,  2,   3,   10,  15,  16,  17,  33,   63,   64,
+                                  65, 100, 127, 128, 129, 200, 257, 1000, 1024, 4099};
+enum { LENGTHS = sizeof lengths / sizeof lengths[0] };
+
+static ir_graph *graph(void)
+{
+    ir_graph *g = ir_graph_new("test");
+
+    assert_non_null(g);
+    return g;
+}
+
+static ir_val reduce_last(ir_graph *g, ir_op op, ir_val x, int axis)
+{
+    return ir_e_reduce(&g->sink, op, x, &axis, 1, true);
+}
+
+static ir_val like(ir_graph *g, ir_val v, ir_val shape_of)
+{
+    const ir_type *t = g->sink.type(&g->sink, shape_of);
+
+    return ir_e_broadcast(&g->sink, v, t->rank, t->dims);
+}
+
+/* The reduce below the reshape that `keep` makes. */
+static ir_val reduce_of(ir_graph *g, ir_val v)
+{
+    while (v && ir_ops[g->nodes[ir_ref_of(v)].op].cls != IR_REDUCE)
+        v = ir_val_of(g->nodes[ir_ref_of(v)].x[0]);
+    return v;
+}
+
+static void test_sum(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LENGTHS; i++)
+        for (int d = 0; d < 3; d++) {
+            static const ir_dtype dtypes[] = {IR_DT_f32, IR_DT_f64, IR_DT_i32};
+            ir_graph *g = graph();
+            ir_val x = test_input(g, "x", TEST_TYPE(dtypes[d], i % 2 ? 3 : 1, lengths[i]));
+            ir_val y = ir_e_reduce(&g->sink, IR_reduce_sum, x, (const int[]){1}, 1, false);
+            test_output(g, y);
+            test_one_kernel(g, IR_K_ROW, y);
+            test_check(g, false);
+        }
+}
+
+static void test_extrema(void **state)
+{
+    static const ir_dtype dtypes[] = {IR_DT_f32, IR_DT_f64, IR_DT_u8, IR_DT_u32, IR_DT_i64};
+
+    (void)state;
+    for (int i = 0; i < LENGTHS; i += 3)
+        for (size_t d = 0; d < sizeof dtypes / sizeof dtypes[0]; d++)
+            for (int min = 0; min < 2; min++) {
+                ir_graph *g = graph();
+                ir_val x = test_input(g, "x", TEST_TYPE(dtypes[d], 4, lengths[i]));
+                ir_val y =
+                    ir_e_reduce(&g->sink, min ? IR_reduce_min : IR_reduce_max, x, (const int[]){1}, 1, false);
+                test_output(g, y);
+                test_one_kernel(g, IR_K_ROW, y);
+                test_check(g, d < 2);
+            }
+}
+
+/* max, exp(x - max) kept, sum, divide: three passes */
+static void test_softmax(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LENGTHS; i++)
+        for (int d = 0; d < 2; d++) {
+            if (d && i % 4)
+                continue;
+            ir_graph *g = graph();
+            ir_val x = test_input(g, "x", TEST_TYPE(d ? IR_DT_f64 : IR_DT_f32, 5, lengths[i]));
+            ir_val m = reduce_last(g, IR_reduce_max, x, 1);
+            ir_val e = ir_e_exp(&g->sink, ir_e_sub(&g->sink, x, like(g, m, x)));
+            ir_val s = reduce_last(g, IR_reduce_sum, e, 1);
+            test_output(g, ir_e_div(&g->sink, e, like(g, s, x)));
+            test_one_kernel(g, IR_K_ROW, reduce_of(g, m));
+            test_check(g, false);
+        }
+}
+
+/* mean, variance, normalised row with gain and bias; the row values are stored too; two outer dims that do
+ * not merge */
+static void test_norm(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LENGTHS; i += 2) {
+        ir_graph *g = graph();
+        int64_t n = lengths[i];
+        ir_val x = test_input(g, "x", TEST_TYPE(IR_DT_f32, 3, 4, n)),
+               gain = test_input(g, "gain", TEST_TYPE(IR_DT_f32, n));
+        ir_val scale = test_input(g, "scale", TEST_TYPE(IR_DT_f32, 3, 1, 1));
+        x = ir_e_mul(&g->sink, x, like(g, scale, x));
+        ir_val sum = reduce_last(g, IR_reduce_sum, x, 2);
+        ir_val mean = ir_e_div(&g->sink, sum, ir_e_like(&g->sink, sum, (double)n));
+        ir_val d = ir_e_sub(&g->sink, x, like(g, mean, x));
+        ir_val var = reduce_last(g, IR_reduce_sum, ir_e_mul(&g->sink, d, d), 2);
+        ir_val r = ir_e_rsqrt(&g->sink, ir_e_add(&g->sink, var, ir_e_like(&g->sink, var, 1e-5)));
+        test_output(g, r);
+        test_output(g, mean);
+        test_output(g, ir_e_mul(&g->sink, ir_e_mul(&g->sink, d, like(g, r, x)), like(g, gain, x)));
+        test_one_kernel(g, IR_K_ROW, reduce_of(g, sum));
+        test_check(g, false);
+    }
+}
+
+/* several full outs, several reduces in one pass, a bool kept across passes */
+static void test_many(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LENGTHS; i += 3) {
+        ir_graph *g = graph();
+        ir_val x = test_input(g, "x", TEST_TYPE(IR_DT_f32, 6, lengths[i])),
+               z = test_input(g, "z", TEST_TYPE(IR_DT_f32, 6, lengths[i]));
+        ir_val t = ir_e_tanh(&g->sink, x), p = ir_e_gt(&g->sink, ir_e_sin(&g->sink, z), t);
+        ir_val a = reduce_last(g, IR_reduce_sum, t, 1), b = reduce_last(g, IR_reduce_min, z, 1);
+        ir_val c = reduce_last(g, IR_reduce_sum, ir_e_select(&g->sink, p, x, like(g, a, x)), 1);
+        test_output(g, ir_e_select(&g->sink, p, ir_e_mul(&g->sink, t, like(g, c, x)), like(g, b, x)));
+        test_output(g, ir_e_sub(&g->sink, t, like(g, a, x)));
+        test_output(g, ir_e_max(&g->sink, a, b));
+        test_one_kernel(g, IR_K_ROW, reduce_of(g, a));
+        test_check(g, i % 2);
+    }
+}
+
+/* runs of several dims: read through a transpose and a broadcast they are not one step */
+static void test_uneven(void **state)
+{
+    (void)state;
+    for (int64_t n = 1; n <= 21; n += 5) {
+        ir_graph *g = graph();
+        ir_val x = test_input(g, "x", TEST_TYPE(IR_DT_f32, n, 3, 7)),
+               w = test_input(g, "w", TEST_TYPE(IR_DT_f32, 7, 1));
+        ir_val y = ir_e_transpose(&g->sink, x, (const int[]){1, 2, 0});
+        y = ir_e_mul(&g->sink, y, ir_e_broadcast(&g->sink, w, 3, (const int64_t[]){3, 7, n}));
+        y = ir_e_reduce(&g->sink, IR_reduce_sum, y, (const int[]){1, 2}, 2, false);
+        test_output(g, ir_e_exp(&g->sink, y));
+        test_one_kernel(g, IR_K_ROW, y);
+        test_check(g, false);
+    }
+}
+
+/* m n < 64: the tree over fma, with batch, transposed operands and a consumer */
+static void test_tree_product(void **state)
+{
+    static const int64_t sizes[] = {1, 5, 16, 64, 65, 130, 700};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (int form = 0; form < 4; form++) {
+            ir_graph *g = graph();
+            int64_t k = sizes[i];
+            ir_attrs a = {.n = form == 3, .nk = 1};
+            ir_dtype d = form == 2 ? IR_DT_f64 : IR_DT_f32;
+            ir_val x, z;
+            if (form == 3) {
+                x = test_input(g, "x", TEST_TYPE(d, 2, 3, k));
+                z = test_input(g, "z", TEST_TYPE(d, 2, k, 4));
+                a.dot.lhs_k[0] = 2;
+                a.dot.rhs_k[0] = 1;
+            } else {
+                x = test_input(g, "x", form == 1 ? TEST_TYPE(d, k, 3) : TEST_TYPE(d, 3, k));
+                z = test_input(g, "z", TEST_TYPE(d, 5, k));
+                a.dot.lhs_k[0] = form != 1;
+                a.dot.rhs_k[0] = 1;
+            }
+            ir_val y = ir_e_dot(&g->sink, x, z, &a);
+            test_output(g, ir_e_mul(&g->sink, y, ir_e_like(&g->sink, y, 0.5)));
+            test_one_kernel(g, IR_K_ROW, y);
+            test_check(g, false);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sum),          cmocka_unit_test(test_extrema), cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_norm),         cmocka_unit_test(test_many),    cmocka_unit_test(test_uneven),
+        cmocka_unit_test(test_tree_product),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
