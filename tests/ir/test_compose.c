@@ -15,7 +15,9 @@
 #include "ir/ir.h"
 #include "ir/lib_interp.h"
 
-enum { R = 3, C = 70, N = R * C };
+#define R 3
+#define C 70
+#define N (R * C)
 
 /* A graph with inputs whose data are known as doubles too. */
 typedef struct bench {
@@ -269,7 +271,8 @@ static void extremes(void **state)
 /* ---- optimisers
  * ------------------------------------------------------------------------------------------------------ */
 
-enum { P = 9, STEPS = 3 };
+#define P 9
+#define STEPS 3
 
 static void sgd_reference(double *p, const double *g, double *m, bool nesterov)
 {
@@ -326,7 +329,7 @@ static void optimisers(void **state)
 /* ---- random numbers
  * ------------------------------------------------------------------------------------------------------ */
 
-enum { MANY = 40000 };
+#define MANY 40000
 
 static void moments(const double *v, double *mean, double *var, double *least, double *most)
 {

@@ -24,7 +24,7 @@ static uint32_t graph_count(void)
 {
     const char *text = getenv("TANDEM_RANDOM_GRAPHS");
 
-    return text ? (uint32_t)atoi(text) : 150;
+    return text ? (uint32_t)atoi(text) : 300;
 }
 
 static void fail_with(const ir_graph *g, const char *what)
