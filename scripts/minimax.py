@@ -1,7 +1,8 @@
 """minimax.py: the coefficients and tables of ir/scalar_f32.def and ir/scalar_f64.def.
 
 Lawson's iteration for a weighted linear basis: finds c with min over c of max |w(x) (f(x) - sum c_i x^i)|.
-Coefficients are rounded to the target precision, the first few one by one with a refit of the rest.  Needs mpmath.
+Coefficients are rounded to the target precision, the first few one by one with a refit of the rest.
+Needs mpmath.
 
     python3 scripts/minimax.py            print every fit with its error (log2)
     python3 scripts/minimax.py tables     print the tables of scalar_f64.def
