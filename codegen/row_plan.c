@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEEP_FLOPS = 12 }; /* dearer values are kept in scratch rather than computed again */
+#define KEEP_FLOPS 12.0f /* dearer values are kept in scratch rather than computed again */
 
 void cg_dot_maps(const cg_kernel *k, const ir_node *dot, ir_map *lhs, ir_map *rhs)
 {
