@@ -46,17 +46,17 @@ static void contribute(reverse *v, ir_ref r, ir_val d)
     }
 }
 
-/* The gradient of output o: the node given, or 1 for a scalar. */
+/* The gradient of output o: the node given, or 1 for a value of one element. */
 static ir_val upstream(ir_graph *g, ir_ref o, ir_ref d)
 {
     char a[160], b[160];
     const ir_type *t = &g->nodes[o].type;
 
     if (d == IR_NONE) {
-        if (t->rank == 0) {
+        if (ir_type_is_static(t) && ir_type_elements(t) == 1) {
             return ir_e_like(&g->sink, ir_val_of(o), 1);
         }
-        ir_fail(&g->error, IR_ESHAPE, "gradient: %s is not a scalar: its upstream gradient must be given",
+        ir_fail(&g->error, IR_ESHAPE, "gradient: %s has more than one element: its upstream gradient must be given",
                 ir_type_text(t, g->symbols, a, sizeof a));
         return 0;
     }
