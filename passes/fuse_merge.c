@@ -222,6 +222,18 @@ static bool depends(const fuse *f, const fuse_group *m, uint32_t on)
     return false;
 }
 
+/* Groups that only read the same values: a product takes on nothing that does not belong to it, and loops of
+ * other dims would read the common values in another order anyway. */
+static bool suits_beside(const fuse *f, const fuse_group *a, const fuse_group *b)
+{
+    const ir_node *x = &f->g->nodes[a->nodes[a->count - 1]], *z = &f->g->nodes[b->nodes[b->count - 1]];
+
+    if (a->kind == IR_K_CONTRACT || b->kind == IR_K_CONTRACT) {
+        return false;
+    }
+    return a->kind != IR_K_LOOP || b->kind != IR_K_LOOP || ir_shape_eq(&x->type, &z->type);
+}
+
 static void join(const fuse_group *a, const fuse_group *b, ir_ref *out)
 {
     int i = 0, j = 0;
@@ -267,8 +279,8 @@ static bool try_merge(merger *m, uint32_t a, uint32_t b)
     if (!kinds_merge(f, x, z, &both)) {
         return false;
     }
-    if (both.kind == IR_K_CONTRACT && !depends(f, x, b) && !depends(f, z, a)) {
-        return false; /* a product takes on what belongs to it, not whatever reads the same values */
+    if (!depends(f, x, b) && !depends(f, z, a) && !suits_beside(f, x, z)) {
+        return false;
     }
     if (reaches(f, a, b) || reaches(f, b, a)) {
         return false;

@@ -46,7 +46,7 @@ static ir_val pick(maker *m)
 static ir_val leaf(maker *m, ir_dtype d, int rank, const int64_t *dims)
 {
     ir_type t = ir_type_make(d, rank, dims);
-    char name[16];
+    char name[24];
 
     snprintf(name, sizeof name, "a%d", m->leaves++);
     return ir_val_of(below(m, 3) ? ir_graph_input(m->g, name, &t) : ir_graph_variable(m->g, name, &t));
@@ -260,7 +260,7 @@ static ir_val one_step(maker *m)
 static void add_results(maker *m)
 {
     int outputs = 1 + below(m, 4);
-    char name[16];
+    char name[24];
 
     for (int i = 0; i < outputs; i++) {
         snprintf(name, sizeof name, "y%d", i);
@@ -302,7 +302,7 @@ static void add_gradients(maker *m)
     }
     assert_int_equal(pass_gradient(m->g, &out, &none, 1, wrt, n, grads), IR_OK);
     for (int i = 0; i < n; i++) {
-        char name[16];
+        char name[24];
 
         snprintf(name, sizeof name, "d%d", i);
         if (grads[i] != IR_NONE) {
