@@ -33,7 +33,7 @@ static void fail_with(const ir_graph *g, const char *what)
     ir_error err = {0};
 
     ir_print(g, &text, &err);
-    print_error("%s\n", text ? text : err.text);
+    fprintf(stderr, "%s\n", text ? text : err.text); /* print_error cuts long texts */
     free(text);
     fail_msg("%s", what);
 }
