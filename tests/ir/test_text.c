@@ -5,6 +5,7 @@
  * either fails with a message or gives a graph that is verified and prints to a text that reads the same
  * again. */
 #include "cases.h"
+#include "passes/lib_random.h"
 #include "seeds.h"
 
 static char *print(const ir_graph *g)
@@ -157,6 +158,25 @@ static void hostile_names(void **state)
     free(text);
     ir_graph_free(g);
     ir_graph_free(h);
+}
+
+/* Graphs as the passes leave them, with kernels, buffers and copies. */
+static void random_plans_round_trip(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed <= 150; seed++) {
+        ir_graph *g = random_graph(seed, 40, seed % 2), *planned;
+        assert_non_null(g);
+        char *text = print(g);
+        expect_text(text, text);
+        free(text);
+        planned = through_passes(g, true);
+        text = print(planned);
+        expect_text(text, text);
+        free(text);
+        ir_graph_free(planned);
+        ir_graph_free(g);
+    }
 }
 
 /* ---- messages ---------------------------------------------------------------------------------------- */
@@ -411,11 +431,12 @@ static void mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(seeds_round_trip),      cmocka_unit_test(every_op_round_trips),
-        cmocka_unit_test(floats_round_trip),     cmocka_unit_test(written_by_hand),
-        cmocka_unit_test(hostile_names),         cmocka_unit_test(messages),
-        cmocka_unit_test(large_text_is_refused), cmocka_unit_test(wide_kernel),
-        cmocka_unit_test(documented_examples),   cmocka_unit_test(mutations),
+        cmocka_unit_test(seeds_round_trip),  cmocka_unit_test(every_op_round_trips),
+        cmocka_unit_test(floats_round_trip), cmocka_unit_test(written_by_hand),
+        cmocka_unit_test(hostile_names),     cmocka_unit_test(random_plans_round_trip),
+        cmocka_unit_test(messages),          cmocka_unit_test(large_text_is_refused),
+        cmocka_unit_test(wide_kernel),       cmocka_unit_test(documented_examples),
+        cmocka_unit_test(mutations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
