@@ -204,8 +204,7 @@ void rt_scratch_free(const rt_array *x, const rt_array *copy)
         rt_free(copy->data, ir_type_bytes(&copy->type));
 }
 
-/* ---- pad: zeros, then the operand's rows at their places
- * ------------------------------------------------------------- */
+/* ---- pad: zeros, then the operand's rows at their places --------------------------------------------- */
 
 static void pad_chunk(void *const *args, int64_t begin, int64_t end)
 {

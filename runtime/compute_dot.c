@@ -28,10 +28,9 @@ typedef struct blocked_work {
     const matrix *x;
     int64_t from, kb;      /* this block of k */
     int64_t tiles, panels; /* row tiles, column panels */
-    int64_t group, groups; /* panels per group that shares a cache-resident piece of B */
-    int64_t first_packed;  /* panels from here on are packed */
-    bool pack_a;
-    char *packed_a, *packed_b;
+    int64_t groups;        /* row tiles are cut into groups whose rows of A fit half of L2 */
+    bool pack_a, pack_b;
+    char *packed_a;
 } blocked_work;
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -55,16 +54,16 @@ static const void *b_at(const matrix *x, int64_t p, int64_t j)
     return rt_at(x->b, (p * x->bp + j * x->bj) * x->size);
 }
 
-static char *panel_at(const blocked_work *w, int64_t panel)
-{
-    return w->packed_b + (panel - w->first_packed) * w->kb * w->x->v->nr * w->x->size;
-}
-
 static int panel_cols(const blocked_work *w, int64_t panel)
 {
     int64_t rest = w->x->n - panel * w->x->v->nr;
 
     return rest < w->x->v->nr ? (int)rest : w->x->v->nr;
+}
+
+static char *packed_tile(const blocked_work *w, int64_t tile)
+{
+    return w->packed_a + (tile_row(w, tile) * w->kb + tile * RT_TILE_SLACK) * w->x->size;
 }
 
 static void pack_a_chunk(void *const *args, int64_t begin, int64_t end)
@@ -75,85 +74,79 @@ static void pack_a_chunk(void *const *args, int64_t begin, int64_t end)
     for (int64_t t = begin; t < end; t++) {
         int64_t row = tile_row(w, t);
 
-        x->v->pack_a(w->packed_a + row * w->kb * x->size, a_at(x, row, w->from), x->ai, x->ap, w->kb,
+        x->v->pack_a(packed_tile(w, t), a_at(x, row, w->from), x->ai, x->ap, w->kb,
                      (int)(tile_row(w, t + 1) - row));
     }
 }
 
-static void pack_b_chunk(void *const *args, int64_t begin, int64_t end)
-{
-    const blocked_work *w = args[0];
-    const matrix *x = w->x;
-
-    for (int64_t q = w->first_packed + begin; q < w->first_packed + end; q++)
-        x->v->pack_b(panel_at(w, q), b_at(x, w->from, q * x->v->nr), x->bp, x->bj, w->kb, panel_cols(w, q));
-}
-
-/* One row tile times one group of panels. */
-static void tile_group(const blocked_work *w, int64_t tile, int64_t group)
+/* One panel of B, at b with rows ldb apart, times one group of row tiles. */
+static void panel_times_group(const blocked_work *w, int64_t panel, const void *b, int64_t ldb, int64_t group)
 {
     const matrix *x = w->x;
-    int64_t row = tile_row(w, tile),
-            end = (group + 1) * w->group < w->panels ? (group + 1) * w->group : w->panels;
-    int rows = (int)(tile_row(w, tile + 1) - row);
-    const void *a = w->pack_a ? w->packed_a + row * w->kb * x->size : a_at(x, row, w->from);
-    int64_t ai = w->pack_a ? 1 : x->ai, ap = w->pack_a ? rows : x->ap;
+    int64_t end = w->tiles * (group + 1) / w->groups, col = panel * x->v->nr;
 
-    for (int64_t q = group * w->group; q < end; q++) {
-        bool packed = q >= w->first_packed;
-        int64_t col = q * x->v->nr;
+    for (int64_t t = w->tiles * group / w->groups; t < end; t++) {
+        int64_t row = tile_row(w, t);
+        int rows = (int)(tile_row(w, t + 1) - row);
+        const void *a = w->pack_a ? packed_tile(w, t) : a_at(x, row, w->from);
 
-        x->v->tile(a, ai, ap, packed ? panel_at(w, q) : b_at(x, w->from, col), packed ? x->v->nr : x->bp,
-                   rt_at(x->c, (row * x->n + col) * x->size), x->n, w->kb, rows, panel_cols(w, q),
+        x->v->tile(a, w->pack_a ? 1 : x->ai, w->pack_a ? rows : x->ap, b, ldb,
+                   rt_at(x->c, (row * x->n + col) * x->size), x->n, w->kb, rows, panel_cols(w, panel),
                    w->from > 0);
     }
 }
 
-static void tile_chunk(void *const *args, int64_t begin, int64_t end)
+/* Units of (group, panel).  A packed panel lives in this thread's stack while the group's tiles use it: it
+ * stays in L2, and packing it once per group costs a few percent. */
+static void panel_chunk(void *const *args, int64_t begin, int64_t end)
 {
     const blocked_work *w = args[0];
+    const matrix *x = w->x;
+    _Alignas(64) char packed[RT_BLOCK * 128]; /* a panel is two vectors wide */
 
-    for (int64_t u = begin; u < end; u++)
-        tile_group(w, u % w->tiles, u / w->tiles);
+    for (int64_t u = begin; u < end; u++) {
+        int64_t panel = u % w->panels, ldb = x->bp;
+        const void *b = b_at(x, w->from, panel * x->v->nr);
+
+        if (w->pack_b || panel_cols(w, panel) < x->v->nr) {
+            x->v->pack_b(packed, b, x->bp, x->bj, w->kb, panel_cols(w, panel));
+            b = packed;
+            ldb = x->v->nr;
+        }
+        panel_times_group(w, panel, b, ldb, u / w->panels);
+    }
 }
 
-/* What to pack. B's panels stay in place while its rows are contiguous and used at most twice or all of it
- * fits half of L2; the last panel is padded unless it is full.  A is packed where neither dim is contiguous
- * or rows lie a multiple of 2 KiB apart (they would share L1 sets). */
+/* What to pack.  B stays in place while its rows are contiguous and used at most twice, or all of it fits
+ * half of L2.  A is packed where neither dim is contiguous, where rows lie a multiple of 2 KiB apart (they
+ * would share L1 sets), and where it is large and used often. */
 static void choose_packing(blocked_work *w)
 {
     const matrix *x = w->x;
-    bool in_place = x->bj == 1 && (w->tiles <= 2 || x->k * x->n * x->size <= (512 << 10));
+    bool large = w->panels >= 8 && x->m * x->k * x->size > (256 << 10);
 
-    w->first_packed = in_place ? x->n / x->v->nr : 0;
-    w->pack_a = x->ai != 1 && (x->ap != 1 || x->ai * x->size % 2048 == 0);
+    w->pack_b = x->bj != 1 || (w->tiles > 2 && x->k * x->n * x->size > (512 << 10));
+    w->pack_a = large || (x->ai != 1 && (x->ap != 1 || x->ai * x->size % 2048 == 0));
 }
 
 static ir_status blocked_product(const rt_engine *e, const matrix *x)
 {
-    _Alignas(64) char local[24 << 10];
     blocked_work w = {.x = x, .tiles = ceil_div(x->m, x->v->mr), .panels = ceil_div(x->n, x->v->nr)};
-    int64_t most = x->k < RT_BLOCK ? x->k : RT_BLOCK, a_bytes, bytes;
-    double ns = 2.0 * (double)x->v->mr * (double)x->v->nr * (double)most * (double)x->size / 4 / 100;
+    int64_t most = x->k < RT_BLOCK ? x->k : RT_BLOCK, bytes;
+    double tile_ns = 0.005 * (double)(x->v->mr * x->v->nr * most * x->size);
 
     choose_packing(&w);
-    w.group = 8;
-    w.groups = ceil_div(w.panels, w.group);
-    a_bytes = w.pack_a ? ceil_div(x->m * most * x->size, 64) * 64 : 0;
-    bytes = a_bytes + (w.panels - w.first_packed) * x->v->nr * most * x->size;
-    w.packed_a = bytes <= (int64_t)sizeof local ? local : rt_alloc((size_t)bytes);
-    if (!w.packed_a)
+    w.groups = ceil_div(x->m * most * x->size, 512 << 10);
+    bytes = (x->m * most + w.tiles * RT_TILE_SLACK) * x->size;
+    if (w.pack_a && !(w.packed_a = rt_alloc((size_t)bytes)))
         return IR_ENOMEM;
-    w.packed_b = w.packed_a + a_bytes;
     for (w.from = 0; w.from < x->k; w.from += RT_BLOCK) {
         w.kb = x->k - w.from < RT_BLOCK ? x->k - w.from : RT_BLOCK;
         if (w.pack_a)
-            rt_split(e, pack_a_chunk, &w, w.tiles, 0.3 * (double)(w.kb * x->v->mr));
-        if (w.first_packed < w.panels)
-            rt_split(e, pack_b_chunk, &w, w.panels - w.first_packed, 0.3 * (double)(w.kb * x->v->nr));
-        rt_split(e, tile_chunk, &w, w.tiles * w.groups, ns * (double)w.group);
+            rt_split(e, pack_a_chunk, &w, w.tiles, 0.2 * (double)(w.kb * x->v->mr));
+        rt_split(e, panel_chunk, &w, w.groups * w.panels, tile_ns * (double)w.tiles / (double)w.groups);
     }
-    if (w.packed_a != local)
+    if (w.pack_a)
         rt_free(w.packed_a, (size_t)bytes);
     return IR_OK;
 }
@@ -198,8 +191,7 @@ static ir_status chain_product(const rt_engine *e, const matrix *x)
     return blocked_product(e, &y);
 }
 
-/* ---- fewer than 64 elements: the tree
- * ------------------------------------------------------------------------------------ */
+/* ---- fewer than 64 elements: the tree ---------------------------------------------------------------- */
 
 #define TREE_K 128 /* a multiple of 64 */
 
@@ -243,9 +235,7 @@ static void tree_product(const rt_level *v, const matrix *x)
     }
 }
 
-/* ---- the batch
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- the batch --------------------------------------------------------------------------------------- */
 
 typedef struct batch_work {
     const rt_engine *e;

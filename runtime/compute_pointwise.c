@@ -172,8 +172,7 @@ ir_status rt_pointwise(const rt_engine *e, ir_op op, const ir_attrs *a, const rt
     return IR_OK;
 }
 
-/* ---- iota and random bits: an element is a function of its linear index
- * ---------------------------------------------- */
+/* ---- iota and random bits: an element is a function of its linear index ------------------------------ */
 
 typedef struct generate_work {
     rt_generate_fn *fn;

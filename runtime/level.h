@@ -25,6 +25,7 @@ typedef void rt_transpose_fn(void *y, int64_t dst, const void *x, int64_t src, i
 typedef void rt_accumulate_fn(void *y, const void *x, int64_t n);
 
 #define RT_OUTER_TILE 2048
+#define RT_TILE_SLACK 16
 #define RT_BLOCK 512 /* numerics rules 4 and 5: additions per block of an outer sum or a product */
 
 typedef enum { RT_SUM, RT_MAX, RT_MIN, RT_REDUCE_COUNT } rt_reduce_kind;
@@ -43,7 +44,7 @@ typedef struct rt_dot_kernels {
                      int64_t k, int rows, int64_t cols, bool add);
     /* y[p nr + j] = x[p xk + j xn] for j < cols, 0 for cols <= j < nr. */
     void (*pack_b)(void *y, const void *x, int64_t xk, int64_t xn, int64_t k, int cols);
-    /* y[p rows + i] = x[i xi + p xk]. */
+    /* y[p rows + i] = x[i xi + p xk]; may write up to RT_TILE_SLACK elements behind. */
     void (*pack_a)(void *y, const void *x, int64_t xi, int64_t xk, int64_t k, int rows);
     /* s[p mod 64] = fma(a[p], b[p], s[p mod 64]), p in 0..k: contiguous a and b, any k. */
     void (*partials)(void *s, const void *a, const void *b, int64_t k);

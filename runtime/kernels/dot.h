@@ -22,7 +22,11 @@
 #endif
 #define STREAM_ROWS (RT_LEVEL == 4 ? 7 : 4)
 #define STREAM_COLS 512 /* of C per tile: eight rows of B and the tile fit L1 */
+#define AHEAD 128       /* elements: 32 rows at once are more streams than the hardware follows */
 #define UNROLL _Pragma("GCC unroll 16")
+
+#define T_ELEM T
+#include "runtime/kernels/transpose.h"
 
 typedef T vec __attribute__((vector_size(RT_VECTOR_BYTES)));
 typedef T vec_in_memory __attribute__((vector_size(RT_VECTOR_BYTES), aligned(sizeof(T)), may_alias));
@@ -79,35 +83,26 @@ typedef void tile_fn(const T *a, int64_t ai, int64_t ap, const T *b, int64_t ldb
     {                                                                                                    \
         tile_body(a, ai, ap, b, ldb, c, ldc, k, add, rows, nv);                                          \
     }
-#define ENTRY(rows)                                \
-    {                                              \
-        {packed_##rows##x1, packed_##rows##x2},    \
-        {                                          \
-            strided_##rows##x1, strided_##rows##x2 \
-        }                                          \
-    }
+/* clang-format off */
 #define BOTH(rows) TILE(rows, 1) TILE(rows, 2)
+#define ENTRY(rows) {{packed_##rows##x1, packed_##rows##x2}, {strided_##rows##x1, strided_##rows##x2}},
 
-BOTH(1)
-BOTH(2)
-BOTH(3) BOTH(4)
-#if MR >= 6
-    BOTH(5) BOTH(6)
-#endif
-#if MR >= 14
-        BOTH(7) BOTH(8) BOTH(9) BOTH(10) BOTH(11) BOTH(12) BOTH(13) BOTH(14)
+#define UP_TO_4(X) X(1) X(2) X(3) X(4)
+#define UP_TO_6(X) UP_TO_4(X) X(5) X(6)
+#define UP_TO_14(X) UP_TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#if MR == 14
+#define EVERY_HEIGHT UP_TO_14
+#elif MR == 6
+#define EVERY_HEIGHT UP_TO_6
+#else
+#define EVERY_HEIGHT UP_TO_4
 #endif
 
-    /* [rows - 1][A strided][vectors - 1] */
-    static tile_fn *const tiles[MR][2][2] = {
-        ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4),
-#if MR >= 6
-        ENTRY(5), ENTRY(6),
-#endif
-#if MR >= 14
-        ENTRY(7), ENTRY(8), ENTRY(9), ENTRY(10), ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14),
-#endif
-};
+EVERY_HEIGHT(BOTH)
+
+/* [rows - 1][A strided][vectors - 1] */
+static tile_fn *const tiles[MR][2][2] = {EVERY_HEIGHT(ENTRY)};
+/* clang-format on */
 
 static void tile(const void *a, int64_t ai, int64_t ap, const void *b, int64_t ldb, void *c, int64_t ldc,
                  int64_t k, int rows, int cols, bool add)
@@ -176,32 +171,98 @@ static void streamed(const void *a, int64_t ai, int64_t ap, const void *b, int64
     }
 }
 
+/* T_LANES rows x[i step + 0..T_LANES), zeros from row `rows` on, transposed. */
+__attribute__((always_inline)) static inline void load_transposed(t_vec v[T_LANES], const T *x, int64_t step,
+                                                                  int rows)
+{
+    T_UNROLL for (int i = 0; i < T_LANES; i++)
+    {
+        v[i] = (t_vec){0};
+        if (i < rows) {
+            v[i] = *(const t_memory *)(x + i * step);
+            __builtin_prefetch(x + i * step + AHEAD);
+        }
+    }
+    transpose_square(v);
+}
+
+/* Columns are contiguous along k: squares of LANES x LANES are transposed in registers. */
+__attribute__((always_inline)) static inline int64_t pack_b_transposed(T *y, const T *x, int64_t xn,
+                                                                       int64_t k, int cols)
+{
+    int64_t p = 0;
+
+    for (; p + LANES <= k; p += LANES)
+        for (int h = 0; h < 2; h++) {
+            t_vec v[T_LANES];
+
+            load_transposed(v, x + p + h * LANES * xn, xn, cols - h * LANES);
+            T_UNROLL for (int i = 0; i < T_LANES; i++) * (t_memory *)(y + (p + i) * NR + h * LANES) = v[i];
+        }
+    return p;
+}
+
 static void pack_b(void *y, const void *x, int64_t xk, int64_t xn, int64_t k, int cols)
 {
-    T *restrict r = y;
+    T *r = y;
     const T *x0 = x;
+    int64_t p = 0;
 
+    if (xk == 1)
+        p = cols == NR ? pack_b_transposed(r, x0, xn, k, NR) : pack_b_transposed(r, x0, xn, k, cols);
     if (xn == 1 && cols == NR)
-        for (int64_t p = 0; p < k; p++, r += NR, x0 += xk)
-            for (int j = 0; j < NR; j++)
-                r[j] = x0[j];
-    else
-        for (int64_t p = 0; p < k; p++, r += NR, x0 += xk) {
-            for (int j = 0; j < cols; j++)
-                r[j] = x0[j * xn];
-            for (int j = cols; j < NR; j++)
-                r[j] = 0;
+        for (; p < k; p++) {
+            const T *row = x0 + p * xk;
+
+            *(vec *)(r + p * NR) = *(const vec_in_memory *)row;
+            *(vec *)(r + p * NR + LANES) = *(const vec_in_memory *)(row + LANES);
+            /* the next panel: rows are far apart, so the hardware does not see it coming */
+            __builtin_prefetch(row + NR);
+            __builtin_prefetch(row + NR + LANES);
         }
+    for (; p < k; p++) {
+        for (int j = 0; j < cols; j++)
+            r[p * NR + j] = x0[p * xk + j * xn];
+        for (int j = cols; j < NR; j++)
+            r[p * NR + j] = 0;
+    }
+}
+
+/* Rows are contiguous along k.  Whole vectors are stored: each overruns into the next p, which is written
+ * after it, and the last one into the LANES elements that the caller keeps free behind a tile. */
+static int64_t pack_a_transposed(T *y, const T *x, int64_t xi, int64_t k, int rows)
+{
+    int64_t p = 0;
+
+    for (; p + LANES <= k; p += LANES) {
+        t_vec v[2][T_LANES];
+
+        load_transposed(v[0], x + p, xi, rows);
+        if (MR > LANES)
+            load_transposed(v[1], x + p + LANES * xi, xi, rows - LANES);
+        T_UNROLL for (int i = 0; i < T_LANES; i++)
+        {
+            *(t_memory *)(y + (p + i) * rows) = v[0][i];
+            if (MR > LANES && rows > LANES)
+                *(t_memory *)(y + (p + i) * rows + LANES) = v[1][i];
+        }
+    }
+    return p;
 }
 
 static void pack_a(void *y, const void *x, int64_t xi, int64_t xk, int64_t k, int rows)
 {
-    T *restrict r = y;
+    T *r = y;
     const T *x0 = x;
+    int64_t p = xk == 1 ? pack_a_transposed(r, x0, xi, k, rows) : 0;
 
-    for (int64_t p = 0; p < k; p++, r += rows, x0 += xk)
+    if (xi == 1 && rows == MR)
+        for (; p < k; p++)
+            for (int i = 0; i < MR; i++)
+                r[p * MR + i] = x0[p * xk + i];
+    for (; p < k; p++)
         for (int i = 0; i < rows; i++)
-            r[i] = x0[i * xi];
+            r[p * rows + i] = x0[p * xk + i * xi];
 }
 
 static void partials(void *s, const void *a, const void *b, int64_t k)

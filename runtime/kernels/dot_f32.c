@@ -2,6 +2,7 @@
 #include "runtime/kernels/kernel.h"
 #include "runtime/scalar_c.h"
 
+#define T_BYTES 4
 #define DT f32
 #define DOT_NAME RT_V(rt_dot_f32)
 /* acc = s * b + acc, one rounding per lane. */

@@ -2,6 +2,7 @@
 #include "runtime/kernels/kernel.h"
 #include "runtime/scalar_c.h"
 
+#define T_BYTES 8
 #define DT f64
 #define DOT_NAME RT_V(rt_dot_f64)
 /* acc = s * b + acc, one rounding per lane. */
