@@ -549,7 +549,7 @@ static void test_diamonds_are_walked_once(void **state)
 /* A product's operand that the same kernel computes can't be in memory yet. */
 static void test_products_load_their_operands(void **state)
 {
-    const int64_t dims[] = {16, 16};
+    const int64_t dims[] = {16, 16}, flat[] = {256};
     ir_attrs a = {.nk = 1, .dot = {.lhs_k = {1}}};
     ir_val x, y, z;
     ir_graph *g = graph_with(dims, 2, &x);
@@ -568,6 +568,16 @@ static void test_products_load_their_operands(void **state)
     nodes[0] = ir_ref_of(y);
     nodes[1] = ir_ref_of(z);
     k.node_count = 2;
+    assert_false(ir_kernel_walk(g, &k, NULL, NULL));
+    ir_graph_free(g);
+
+    g = graph_with(flat, 1, &x); /* the same through a reshape, which is the same memory */
+    y = ir_e_exp(&g->sink, x);
+    z = ir_e_reshape(&g->sink, y, 2, dims);
+    z = ir_e_dot(&g->sink, z, z, &a);
+    nodes[0] = ir_ref_of(y);
+    nodes[1] = ir_ref_of(z);
+    out = k.root = ir_ref_of(z);
     assert_false(ir_kernel_walk(g, &k, NULL, NULL));
     ir_graph_free(g);
 }
