@@ -17,7 +17,7 @@ pc=$libdir/pkgconfig/tandem.pc
 sed -i "s|^prefix=.*|prefix=$work/usr|; s|^libdir=.*|libdir=$libdir|; s|^includedir=.*|includedir=$work/usr/include|" "$pc"
 flags=$(PKG_CONFIG_PATH="$libdir/pkgconfig" pkg-config --cflags --libs tandem)
 # shellcheck disable=SC2086
-cc -std=c17 "$work/seed.c" $flags -lm -o "$work/seed"
+cc -std=gnu17 "$work/seed.c" $flags -lm -o "$work/seed"
 env -u TANDEM_CODEGEN LD_LIBRARY_PATH="$libdir" "$work/seed" | head -n 2 >"$work/out"
 grep -q '^static  y = 6  dy/dw = 5  dy/dx = 2$' "$work/out" || { cat "$work/out"; exit 1; }
 
