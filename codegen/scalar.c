@@ -1,9 +1,9 @@
 /* codegen/scalar.c: cg_value, the op table's VALUE column as LLVM vectors.
  *
-  * The scalar programs and the rows are included once per dtype, as runtime/scalar_c.h includes them for C;
-  * here every operation of the language is a builder call (codegen/scalar_prim.c) with the context `c`
-  * implied.  Cost: the IR of a program is emitted at each use (exp f32: about 20 instructions, pow f64: about
-  * 150). */
+ * The scalar programs and the rows are included once per dtype, as runtime/scalar_c.h includes them for C;
+ * here every operation of the language is a builder call (codegen/scalar_prim.c) with the context `c`
+ * implied.  Cost: the IR of a program is emitted at each use (exp f32: about 20 instructions, pow f64: about
+ * 150). */
 #include "codegen/scalar_prim.h"
 
 #include <math.h>
@@ -79,8 +79,7 @@
 
 typedef double host_f64; /* elements of tables */
 
-/* ---- programs and rows per dtype -------------------------------------------------------------------------
- * */
+/* ---- programs and rows per dtype ---------------------------------------------------------------------- */
 
 /* The rows of one dtype: `static R row_f32(cg *c, ir_op op, const R *v)`, NULL for an op without a row.
  * Classes of dtypes are switched on and off as in runtime/scalar_c.h. */
@@ -142,8 +141,7 @@ typedef double host_f64; /* elements of tables */
 #undef DT
 #pragma pop_macro("bool")
 
-/* ---- generators and ops with attributes ------------------------------------------------------------------
- * */
+/* ---- generators and ops with attributes --------------------------------------------------------------- */
 
 /* Low and high halves of the 64-bit product of 32-bit vectors. */
 static void mul_wide(cg *c, uint32_t k, R x, R *low, R *high)

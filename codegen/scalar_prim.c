@@ -149,8 +149,7 @@ LLVMValueRef cg_s_compare(cg *c, ir_dtype d, LLVMRealPredicate p, LLVMValueRef a
     return LLVMBuildICmp(c->b, int_predicate(d, p), a, b, "");
 }
 
-/* ---- bits ------------------------------------------------------------------------------------------------
- * */
+/* ---- bits --------------------------------------------------------------------------------------------- */
 
 static ir_dtype int_of(ir_dtype d)
 {
@@ -187,8 +186,7 @@ LLVMValueRef cg_s_from_int(cg *c, ir_dtype d, LLVMValueRef i)
     return LLVMBuildSIToFP(c->b, i, vector_type(c, d), "");
 }
 
-/* ---- tables ----------------------------------------------------------------------------------------------
- * */
+/* ---- tables ------------------------------------------------------------------------------------------- */
 
 #define MAX_TABLE 256
 
@@ -250,8 +248,7 @@ LLVMValueRef cg_s_table(cg *c, ir_dtype d, const char *name, const void *data, i
     return y;
 }
 
-/* ---- converts --------------------------------------------------------------------------------------------
- * */
+/* ---- converts ----------------------------------------------------------------------------------------- */
 
 static LLVMValueRef float_to_int(cg *c, ir_dtype to, LLVMValueRef x)
 {

@@ -6,9 +6,9 @@
  *   s_convert_i64_f32(x)     every pair of dtypes          s_clamp_f32(x, lo, hi)
  *   s_philox(state, offset, i)
  *
-  * Everything is straight-line code without branches, so that a plain loop over these functions vectorises.
-  * Compile with -std=c17 -ffp-contract=off -fno-math-errno -fno-trapping-math: the bits then equal those of
-  * codegen/scalar.c. V is the C type of the dtype; bool is a uint8_t that holds 0 or 1. */
+ * Everything is straight-line code without branches, so that a plain loop over these functions vectorises.
+ * Compile with -std=c17 -ffp-contract=off -fno-math-errno -fno-trapping-math: the bits then equal those of
+ * codegen/scalar.c. V is the C type of the dtype; bool is a uint8_t that holds 0 or 1. */
 #ifndef TANDEM_SCALAR_C_H
 #define TANDEM_SCALAR_C_H
 

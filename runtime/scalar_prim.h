@@ -28,8 +28,7 @@ S_INLINE _Bool s_mor(_Bool m, _Bool n)
     return m | n;
 }
 
-/* ---- floats: one rounding per operation ------------------------------------------------------------------
- * */
+/* ---- floats: one rounding per operation --------------------------------------------------------------- */
 
 /* ROUND adds and subtracts 1.5 * 2^(p-1): exact, half to even, for |a| < 2^(p-2); a zero result is +0. */
 #define S_FLOAT(dt, T, INT, UINT, magic, suffix)                                             \
@@ -79,8 +78,7 @@ S_INLINE _Bool s_mor(_Bool m, _Bool n)
 S_FLOAT(f32, float, int32_t, uint32_t, 0x1.8p23, f)
 S_FLOAT(f64, double, int64_t, uint64_t, 0x1.8p52, )
 
-/* ---- integers: wrap; x / 0 = 0; shift counts past the width give 0 or the sign
- * ------------------------------ */
+/* ---- integers: wrap; x / 0 = 0; shift counts past the width give 0 or the sign ------------------------ */
 
 #define S_INTEGER(dt, T, UINT, width, is_signed)                                             \
     S_INLINE T s_k_##dt(double d) { return (T)(int64_t)d; }                                  \
@@ -117,8 +115,7 @@ S_INTEGER(i64, int64_t, uint64_t, 64, 1)
 
 S_INLINE uint8_t s_sel_bool(_Bool m, uint8_t a, uint8_t b) { return m ? a : b; }
 
-/* ---- converts: float to integer saturates, NaN to 0; integers wrap; to bool: x != 0
- * -------------------------- */
+/* ---- converts: float to integer saturates, NaN to 0; integers wrap; to bool: x != 0 ------------------- */
 
 #define S_CAST(a, A, b, B) S_INLINE B s_convert_##a##_##b(A x) { return (B)x; }
 #define S_TO_BOOL(a, A) S_INLINE uint8_t s_convert_##a##_bool(A x) { return x != 0; }
@@ -163,8 +160,7 @@ S_FROM_FLOAT(f64, double)
 #undef S_FROM_INT
 #undef S_FROM_FLOAT
 
-/* ---- Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011)
- * -------------------- */
+/* ---- Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) ------------ */
 
 /* One round: x, z are the even words of the counter, which meet the multipliers. */
 S_INLINE void s_philox_round(uint32_t ctr[4], const uint32_t key[2])

@@ -1,4 +1,4 @@
-/* runtime/scalar_undef.h: drops the short names of the scalar language; ends a binding (C or LLVM). */
+/* runtime/scalar_undef.h: drops the short names of the scalar language at the end of runtime/scalar_c.h. */
 #undef SFX
 #undef V
 #undef I

@@ -70,8 +70,7 @@
 #undef DT
 #pragma pop_macro("bool")
 
-/* ---- what C gives ----------------------------------------------------------------------------------------
- * */
+/* ---- what C gives ------------------------------------------------------------------------------------- */
 
 static bool c_row(ir_op op, ir_dtype d, const void *const *x, void *y)
 {
@@ -127,8 +126,7 @@ static void c_convert(ir_dtype from, ir_dtype to, const void *x, void *y)
         convert[from](to, x, y);
 }
 
-/* ---- inputs ----------------------------------------------------------------------------------------------
- * */
+/* ---- inputs ------------------------------------------------------------------------------------------- */
 
 static double input_f64[3][COUNT];
 static float input_f32[3][COUNT];
@@ -239,8 +237,7 @@ static const void *input(ir_dtype d, int k)
     }
 }
 
-/* ---- the JIT loop ----------------------------------------------------------------------------------------
- * */
+/* ---- the JIT loop ------------------------------------------------------------------------------------- */
 
 typedef struct job {
     ir_op op;
@@ -328,8 +325,7 @@ static void emit(cg *c, const job *j, const char *name, const char *cpu)
     LLVMBuildRetVoid(c->b);
 }
 
-/* ---- comparison ------------------------------------------------------------------------------------------
- * */
+/* ---- comparison --------------------------------------------------------------------------------------- */
 
 static bool is_nan(ir_dtype d, const void *p)
 {
@@ -417,8 +413,7 @@ static int run(const job *j, const char *cpu, int lanes, loop_fn *f)
     return compare(j, cpu, lanes, jit, c);
 }
 
-/* ---- jobs ------------------------------------------------------------------------------------------------
- * */
+/* ---- jobs --------------------------------------------------------------------------------------------- */
 
 static int add_job(job *jobs, int n, ir_op op, ir_dtype operand, ir_dtype result, int arity)
 {

@@ -112,8 +112,7 @@ static double ulps(double y, const mpfr_t exact, int digits, int least, double l
     return r;
 }
 
-/* ---- f32: all inputs -------------------------------------------------------------------------------------
- * */
+/* ---- f32: all inputs ---------------------------------------------------------------------------------- */
 
 typedef struct sweep {
     const program *p;
@@ -184,8 +183,7 @@ static void measure32(const program *p, uint64_t stride)
     fflush(stdout);
 }
 
-/* ---- f64 and pow: samples --------------------------------------------------------------------------------
- * */
+/* ---- f64 and pow: samples ----------------------------------------------------------------------------- */
 
 static uint64_t next(uint64_t *state) /* splitmix64 (Steele, Lea, Flood 2014) */
 {
