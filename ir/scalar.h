@@ -19,4 +19,5 @@
  *   wider        WIDE1(name, x), WIDE2(name, x, z): f32 programs only: converts to f64, runs the f64 program, rounds once
  *   bitwise      AND OR XOR NOT SHL SHR on integer V (shift counts >= width or < 0: 0 or the sign)
  *
- * The name c is taken (the codegen context).  Programs live in scalar_f32.def, scalar_f64.def (transcendentals), scalar_num.def (sign, relu: any number). */
+ * The name c is taken (the codegen context).  Programs live in scalar_f32.def, scalar_f64.def (transcendentals) and
+ * scalar_num.def (sign, relu: any number). */
