@@ -26,6 +26,7 @@ int64_t rt_loop_count(const rt_loop *l);
 /* Elements [begin, begin + n) of array `which` in the row-major order of the space, packed into y. */
 void rt_gather_range(const rt_level *v, const rt_loop *l, int which, size_t size, const void *x,
                      int64_t begin, int64_t n, void *y);
+bool rt_is_transposed(const rt_array *x); /* a copy of x runs as blocked transposes */
 /* y (row-major) = the elements of x in row-major order. */
 void rt_copy(const rt_engine *e, const rt_array *x, void *y);
 /* *out = x if it is contiguous, else a row-major copy in new memory that the caller gives to rt_scratch_free.

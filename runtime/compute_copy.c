@@ -125,6 +125,13 @@ static int transposed_dim(const rt_loop *l)
     return -1;
 }
 
+bool rt_is_transposed(const rt_array *x)
+{
+    rt_loop l = rt_loop_of(x);
+
+    return transposed_dim(&l) >= 0;
+}
+
 /* A unit is up to 64 rows (of the contiguous source dim, which copy_transposed put last but one) of one
  * plane. */
 #define PLANE_ROWS 64

@@ -22,6 +22,7 @@ typedef struct pointwise_work {
     int64_t size[3], y_size;
     bool contiguous[3];
     void *y;
+    double ns; /* of one element, roughly */
 } pointwise_work;
 
 static rt_row_fn *row_of(const rt_level *v, ir_op op, ir_dtype from, ir_dtype to)
@@ -113,8 +114,7 @@ static bool is_long_row(const pointwise_work *w)
     return true;
 }
 
-static void run_strided(const rt_engine *e, pointwise_work *w, const rt_array *const *x, const rt_array *y,
-                        double ns)
+static void run_loop(const rt_engine *e, pointwise_work *w, const rt_array *const *x, const rt_array *y)
 {
     rt_loop *l = &w->loop;
     int64_t total = ir_type_elements(&y->type);
@@ -129,10 +129,33 @@ static void run_strided(const rt_engine *e, pointwise_work *w, const rt_array *c
     if (is_long_row(w)) {
         int64_t inner = l->extent[l->rank - 1];
 
-        rt_split(e, row_chunk, w, total / inner, ns * (double)inner);
+        rt_split(e, row_chunk, w, total / inner, w->ns * (double)inner);
     } else {
-        rt_split(e, strided_chunk, w, total, ns + 0.3);
+        rt_split(e, strided_chunk, w, total, w->ns + 0.3);
     }
+}
+
+/* Large transposed operands are copied, then the rest is rows. */
+static ir_status run_strided(const rt_engine *e, pointwise_work *w, const rt_array *const *x,
+                             const rt_array *y)
+{
+    rt_array copy[3];
+    const rt_array *in[3];
+    ir_status s = IR_OK;
+
+    for (int i = 0; i < w->n; i++) {
+        copy[i] = *x[i];
+        if (s == IR_OK && ir_type_elements(&y->type) >= 4 * BUFFER && rt_is_transposed(x[i]))
+            s = rt_contiguous_of(e, x[i], &copy[i]);
+        in[i] = &copy[i];
+        w->x[i] = copy[i].data;
+        w->contiguous[i] = rt_array_is_contiguous(&copy[i]);
+    }
+    if (s == IR_OK)
+        run_loop(e, w, in, y);
+    for (int i = 0; i < w->n; i++)
+        rt_scratch_free(x[i], &copy[i]);
+    return s;
 }
 
 ir_status rt_pointwise(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x, int n,
@@ -140,20 +163,19 @@ ir_status rt_pointwise(const rt_engine *e, ir_op op, const ir_attrs *a, const rt
 {
     pointwise_work w;
     bool contiguous = true;
-    double ns = 0.06 + 0.02 * ir_ops[op].flops;
 
+    w.ns = 0.06 + 0.02 * ir_ops[op].flops;
     w.fn = row_of(e->level, op, (ir_dtype)x[n - 1]->type.dtype, (ir_dtype)y->type.dtype);
     if (!w.fn)
         return IR_EDTYPE;
     for (int i = 0; i < n; i++) {
-        w.contiguous[i] = rt_array_is_contiguous(x[i]);
-        contiguous = contiguous && w.contiguous[i];
+        contiguous = contiguous && rt_array_is_contiguous(x[i]);
         w.x[i] = x[i]->data;
     }
     if (contiguous) {
         int64_t total = ir_type_elements(&y->type);
 
-        if (!e->pool || (double)total * ns < 4000) {
+        if (!e->pool || (double)total * w.ns < 4000) {
             w.fn(y->data, w.x, total, a);
             return IR_OK;
         }
@@ -165,10 +187,9 @@ ir_status rt_pointwise(const rt_engine *e, ir_op op, const ir_attrs *a, const rt
     w.y_size = (int64_t)ir_dtype_size((ir_dtype)y->type.dtype);
     for (int i = 0; i < n; i++)
         w.size[i] = (int64_t)ir_dtype_size((ir_dtype)x[i]->type.dtype);
-    if (contiguous)
-        rt_split(e, contiguous_chunk, &w, ir_type_elements(&y->type), ns);
-    else
-        run_strided(e, &w, x, y, ns);
+    if (!contiguous)
+        return run_strided(e, &w, x, y);
+    rt_split(e, contiguous_chunk, &w, ir_type_elements(&y->type), w.ns);
     return IR_OK;
 }
 

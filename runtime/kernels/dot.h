@@ -9,6 +9,8 @@
  * contiguous rows (ai = 1: constant offsets), A anywhere (row pointers). */
 #define T s_val_(DT)
 #define s_val_(dt) RT_PASTE(s_val_, dt)
+#define v_(dt) RT_PASTE(v_, dt)
+#define halves_(dt) RT_PASTE(halves_, dt)
 #define FMA_ RT_PASTE(s_fma_, DT)
 
 #define LANES ((int)(RT_VECTOR_BYTES / sizeof(T)))
@@ -52,7 +54,7 @@ __attribute__((always_inline)) static inline void tile_body(const T *a, int64_t 
         {
             T s = row[i][p * ap];
 
-            UNROLL for (int v = 0; v < nv; v++) VFMA(acc[i][v], s, bv[v]);
+            UNROLL for (int v = 0; v < nv; v++) VFMA(acc[i][v], VSPLAT(s), bv[v]);
         }
     }
     UNROLL for (int i = 0; i < rows; i++)
@@ -267,26 +269,30 @@ static void pack_a(void *y, const void *x, int64_t xi, int64_t xk, int64_t k, in
 
 static void partials(void *s, const void *a, const void *b, int64_t k)
 {
-    T t[64], *r = s;
+    T *r = s;
     const T *x = a, *z = b;
+    vec t[V_COUNT(T)];
     int64_t p = 0;
 
-    memcpy(t, r, sizeof t);
-    for (; p + 64 <= k; p += 64)
-        for (int j = 0; j < 64; j++)
-            t[j] = FMA_(x[p + j], z[p + j], t[j]);
-    for (int j = 0; j < (int)(k - p); j++)
-        t[j] = FMA_(x[p + j], z[p + j], t[j]);
-    memcpy(r, t, sizeof t);
+    V_UNROLL for (int v = 0; v < V_COUNT(T); v++) t[v] = *(const vec_in_memory *)(r + v * LANES);
+    for (; p + PARTIALS <= k; p += PARTIALS)
+        V_UNROLL for (int v = 0; v < V_COUNT(T); v++)
+        {
+            int64_t at = p + v * LANES;
+
+            VFMA(t[v], *(const vec_in_memory *)(x + at), *(const vec_in_memory *)(z + at));
+        }
+    V_UNROLL for (int v = 0; v < V_COUNT(T); v++) * (vec_in_memory *)(r + v * LANES) = t[v];
+    for (int j = 0; p + j < k; j++)
+        r[j] = FMA_(x[p + j], z[p + j], r[j]);
 }
 
 static void halves(void *s)
 {
-    T *r = s;
+    v_(DT) p[V_COUNT(T)];
 
-    for (int h = 32; h >= 1; h /= 2)
-        for (int j = 0; j < h; j++)
-            r[j] = r[j] + r[j + h];
+    memcpy(p, s, sizeof p);
+    *(T *)s = halves_(DT)(p);
 }
 
 const rt_dot_kernels DOT_NAME = {

@@ -11,7 +11,8 @@
 
 #define RT_PASTE_(a, b) a##b
 #define RT_PASTE(a, b) RT_PASTE_(a, b)
-#define RT_V(name) RT_PASTE(name##_v, RT_LEVEL)
+#define RT_V_(name) RT_PASTE(name##_v, RT_LEVEL)
+#define RT_V(name) RT_V_(name)
 
 #if RT_LEVEL == 4
 #define RT_VECTOR_BYTES 64

@@ -1,48 +1,44 @@
 /* runtime/kernels/reduce.c: reductions of contiguous rows and of columns (numerics rules 2 to 4).
  *
- *   inner   64 partials, element i into partial i mod 64, then halves 32, 16, .., 1.  64 floats are four
- * 512-bit registers, so one plain loop reaches L1 speed at every vector width. outer   a chain per column and
- * block of 512 rows, blocks added in order.  Rows are streamed eight at a time into a tile of columns that
- * stays in L1: reads run along rows, as memory likes it.
+ *   outer   a chain per column and block of 512 rows, blocks added in order.  Rows are streamed eight at a
+ * time into a tile of columns that stays in L1: reads run along rows, as memory likes it. inner   64
+ * partials, element i into partial i mod 64: the same loop over "rows" of 64 elements; then halves.
  *
- * max and min have no order and share the loops (blocks are harmless to them). */
+ * max and min have no order and share the loops (blocks are harmless to them).  Those of floats are in
+ * extremum.c. */
 #include "runtime/kernels/kernel.h"
+#include "runtime/kernels/extremum.h"
+#include "runtime/kernels/partials.h"
 #include "runtime/scalar_c.h"
 
-#define LEAST_u8 0
-#define LEAST_u32 0
-#define LEAST_i32 INT32_MIN
-#define LEAST_i64 INT64_MIN
-#define LEAST_f32 (-(float)INFINITY)
-#define LEAST_f64 (-(double)INFINITY)
-#define MOST_u8 UINT8_MAX
-#define MOST_u32 UINT32_MAX
-#define MOST_i32 INT32_MAX
-#define MOST_i64 INT64_MAX
-#define MOST_f32 ((float)INFINITY)
-#define MOST_f64 ((double)INFINITY)
+/* Eight rows into the tile: the chain of one column is ((acc + x0) + x1) + .. */
+#define ROWS(kind, op, dt)                                                                      \
+    S_INLINE void kind##_rows_##dt(s_val_##dt *restrict acc, const s_val_##dt *x, int64_t rows, \
+                                   int64_t stride, int64_t cols)                                \
+    {                                                                                           \
+        int64_t i = 0;                                                                          \
+                                                                                                \
+        for (; i + 8 <= rows; i += 8, x += 8 * stride)                                          \
+            for (int64_t j = 0; j < cols; j++) {                                                \
+                s_val_##dt v = acc[j];                                                          \
+                const s_val_##dt *c = x + j;                                                    \
+                                                                                                \
+                v = op##_##dt(v, c[0]);                                                         \
+                v = op##_##dt(v, c[stride]);                                                    \
+                v = op##_##dt(v, c[2 * stride]);                                                \
+                v = op##_##dt(v, c[3 * stride]);                                                \
+                v = op##_##dt(v, c[4 * stride]);                                                \
+                v = op##_##dt(v, c[5 * stride]);                                                \
+                v = op##_##dt(v, c[6 * stride]);                                                \
+                acc[j] = op##_##dt(v, c[7 * stride]);                                           \
+            }                                                                                   \
+        for (; i < rows; i++, x += stride)                                                      \
+            for (int64_t j = 0; j < cols; j++)                                                  \
+                acc[j] = op##_##dt(acc[j], x[j]);                                               \
+    }
 
-#define PARTIALS 64
-
-/* One run: `start` is the operation's neutral element. */
-#define INNER(kind, op, dt, start)                                                                     \
-    static s_val_##dt kind##_run_##dt(const s_val_##dt *x, int64_t n)                                  \
-    {                                                                                                  \
-        s_val_##dt p[PARTIALS];                                                                        \
-        int64_t i = 0;                                                                                 \
-                                                                                                       \
-        for (int j = 0; j < PARTIALS; j++)                                                             \
-            p[j] = (s_val_##dt)(start);                                                                \
-        for (; i + PARTIALS <= n; i += PARTIALS)                                                       \
-            for (int j = 0; j < PARTIALS; j++)                                                         \
-                p[j] = op##_##dt(p[j], x[i + j]);                                                      \
-        for (int j = 0; j < (int)(n - i); j++)                                                         \
-            p[j] = op##_##dt(p[j], x[i + j]);                                                          \
-        for (int h = PARTIALS / 2; h >= 1; h /= 2)                                                     \
-            for (int j = 0; j < h; j++)                                                                \
-                p[j] = op##_##dt(p[j], p[j + h]);                                                      \
-        return p[0];                                                                                   \
-    }                                                                                                  \
+/* Each row of x by kind_run. */
+#define INNER(kind, dt)                                                                                \
     void RT_V(rt_##kind##_inner_##dt)(void *y, const void *x, int64_t rows, int64_t stride, int64_t n) \
     {                                                                                                  \
         s_val_##dt *r = y;                                                                             \
@@ -52,31 +48,39 @@
             r[i] = kind##_run_##dt(x0 + i * stride, n);                                                \
     }
 
-/* Eight rows into the tile: the chain of one column is ((acc + x0) + x1) + .. */
+/* One run of integers: `start` is the operation's neutral element. */
+#define INTEGER_RUN(kind, op, dt, start)                              \
+    static s_val_##dt kind##_run_##dt(const s_val_##dt *x, int64_t n) \
+    {                                                                 \
+        s_val_##dt p[PARTIALS];                                       \
+        int64_t whole = n / PARTIALS * PARTIALS;                      \
+                                                                      \
+        for (int j = 0; j < PARTIALS; j++)                            \
+            p[j] = (s_val_##dt)(start);                               \
+        kind##_rows_##dt(p, x, n / PARTIALS, PARTIALS, PARTIALS);     \
+        kind##_rows_##dt(p, x + whole, 1, 0, n - whole);              \
+        for (int h = PARTIALS / 2; h >= 1; h /= 2)                    \
+            for (int j = 0; j < h; j++)                               \
+                p[j] = op##_##dt(p[j], p[j + h]);                     \
+        return p[0];                                                  \
+    }
+
+/* One run of floats. */
+#define FLOAT_SUM_RUN(dt)                                                  \
+    static s_val_##dt sum_run_##dt(const s_val_##dt *x, int64_t n)         \
+    {                                                                      \
+        v_##dt p[V_COUNT(s_val_##dt)] = {{0}};                             \
+        int64_t i = 0;                                                     \
+                                                                           \
+        for (; i + PARTIALS <= n; i += PARTIALS)                           \
+            V_UNROLL for (int v = 0; v < V_COUNT(s_val_##dt); v++) p[v] += \
+                *(const m_##dt *)(x + i + v * V_LANES(s_val_##dt));        \
+        if (i < n)                                                         \
+            add_rest_##dt(p, x + i, n - i);                                \
+        return halves_##dt(p);                                             \
+    }
+
 #define OUTER(kind, op, dt, start)                                                                       \
-    static void kind##_rows_##dt(s_val_##dt *restrict acc, const s_val_##dt *x, int64_t rows,            \
-                                 int64_t stride, int64_t cols)                                           \
-    {                                                                                                    \
-        int64_t i = 0;                                                                                   \
-                                                                                                         \
-        for (; i + 8 <= rows; i += 8, x += 8 * stride)                                                   \
-            for (int64_t j = 0; j < cols; j++) {                                                         \
-                s_val_##dt v = acc[j];                                                                   \
-                const s_val_##dt *c = x + j;                                                             \
-                                                                                                         \
-                v = op##_##dt(v, c[0]);                                                                  \
-                v = op##_##dt(v, c[stride]);                                                             \
-                v = op##_##dt(v, c[2 * stride]);                                                         \
-                v = op##_##dt(v, c[3 * stride]);                                                         \
-                v = op##_##dt(v, c[4 * stride]);                                                         \
-                v = op##_##dt(v, c[5 * stride]);                                                         \
-                v = op##_##dt(v, c[6 * stride]);                                                         \
-                acc[j] = op##_##dt(v, c[7 * stride]);                                                    \
-            }                                                                                            \
-        for (; i < rows; i++, x += stride)                                                               \
-            for (int64_t j = 0; j < cols; j++)                                                           \
-                acc[j] = op##_##dt(acc[j], x[j]);                                                        \
-    }                                                                                                    \
     void RT_V(rt_##kind##_outer_##dt)(void *y, const void *x, int64_t n, int64_t stride, int64_t cols)   \
     {                                                                                                    \
         s_val_##dt block[RT_OUTER_TILE], *restrict r = y;                                                \
@@ -94,19 +98,46 @@
         }                                                                                                \
     }
 
-/* The extremum first, then a search for it: both loops vectorise or stop early. */
-#define ARGMAX(dt)                                                                             \
+#define INTEGER(kind, op, dt, start) \
+    ROWS(kind, op, dt)               \
+    INTEGER_RUN(kind, op, dt, start) \
+    INNER(kind, dt)                  \
+    OUTER(kind, op, dt, start)
+#define INTEGERS(dt, least, most)  \
+    INTEGER(sum, s_add, dt, 0)     \
+    INTEGER(max, s_max, dt, least) \
+    INTEGER(min, s_min, dt, most)
+#define FLOAT_SUM(dt)    \
+    ROWS(sum, s_add, dt) \
+    FLOAT_SUM_RUN(dt)    \
+    INNER(sum, dt)       \
+    OUTER(sum, s_add, dt, 0)
+
+INTEGERS(u8, 0, UINT8_MAX)
+INTEGERS(u32, 0, UINT32_MAX)
+INTEGERS(i32, INT32_MIN, INT32_MAX)
+INTEGERS(i64, INT64_MIN, INT64_MAX)
+FLOAT_SUM(f32)
+FLOAT_SUM(f64)
+
+/* The extremum first, then a search for it, 64 elements at a time: both vectorise. */
+#define ARGMAX(dt, max_run)                                                                    \
     static int64_t argmax_run_##dt(const s_val_##dt *x, int64_t n)                             \
     {                                                                                          \
-        s_val_##dt most = max_run_##dt(x, n);                                                  \
+        s_val_##dt most = max_run(x, n);                                                       \
+        _Bool nan = most != most;                                                              \
         int64_t i = 0;                                                                         \
                                                                                                \
-        if (most != most)                                                                      \
-            while (x[i] == x[i])                                                               \
-                i++;                                                                           \
-        else                                                                                   \
-            while (!(x[i] == most))                                                            \
-                i++;                                                                           \
+        for (; i + 64 <= n; i += 64) {                                                         \
+            int found = 0;                                                                     \
+                                                                                               \
+            for (int j = 0; j < 64; j++)                                                       \
+                found |= (x[i + j] == most) | (x[i + j] != x[i + j]);                          \
+            if (found)                                                                         \
+                break;                                                                         \
+        }                                                                                      \
+        while (nan ? x[i] == x[i] : x[i] != most)                                              \
+            i++;                                                                               \
         return i;                                                                              \
     }                                                                                          \
     void RT_V(rt_argmax_##dt)(void *y, const void *x, int64_t rows, int64_t stride, int64_t n) \
@@ -117,6 +148,12 @@
         for (int64_t i = 0; i < rows; i++)                                                     \
             r[i] = argmax_run_##dt(x0 + i * stride, n);                                        \
     }
+ARGMAX(u8, max_run_u8)
+ARGMAX(u32, max_run_u32)
+ARGMAX(i32, max_run_i32)
+ARGMAX(i64, max_run_i64)
+ARGMAX(f32, RT_V(rt_max_run_f32))
+ARGMAX(f64, RT_V(rt_max_run_f64))
 
 #define ACCUMULATE(dt)                                               \
     void RT_V(rt_accumulate_##dt)(void *y, const void *x, int64_t n) \
@@ -127,14 +164,4 @@
         for (int64_t i = 0; i < n; i++)                              \
             r[i] = s_add_##dt(r[i], x0[i]);                          \
     }
-
-#define ALL(dt)                       \
-    INNER(sum, s_add, dt, 0)          \
-    INNER(max, s_max, dt, LEAST_##dt) \
-    INNER(min, s_min, dt, MOST_##dt)  \
-    OUTER(sum, s_add, dt, 0)          \
-    OUTER(max, s_max, dt, LEAST_##dt) \
-    OUTER(min, s_min, dt, MOST_##dt)  \
-    ARGMAX(dt)                        \
-    ACCUMULATE(dt)
-RT_NUMBERS(ALL)
+RT_NUMBERS(ACCUMULATE)
