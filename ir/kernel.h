@@ -1,23 +1,23 @@
 /* ir/kernel.h: what fuse and plan write down beside a graph, and codegen reads.  No node is rewritten.
  *
- * A kernel computes a set of nodes and stores some of them.  Everything is expressed over one *iteration space*.
- * A node of the kernel is evaluated at an index map (ir/map.h): pointwise nodes evaluate their operands at the same map,
- * view nodes (reshape transpose broadcast slice) evaluate their operand at the composed map, and a node that is not in
- * the kernel is loaded from its buffer at the map.  So views cost nothing and a value may be computed at several maps.
+ * A kernel computes a set of nodes and stores some of them.  Everything is expressed over one *iteration
+ * space*. A node of the kernel is evaluated at an index map (ir/map.h): pointwise nodes evaluate their
+ * operands at the same map, view nodes (reshape transpose broadcast slice) evaluate their operand at the
+ * composed map, and a node that is not in the kernel is loaded from its buffer at the map.  So views cost
+ * nothing and a value may be computed at several maps.
  *
  *   kind      iteration space                         what it holds
- *   LOOP      dims of the root                        pointwise and view nodes; outs have the root's element order.
- *                                                     A root of op `pad` is stored: zero fill, then its operand's space is
- *                                                     written with strides (the iteration space is the operand's)
- *   ROW       outer dims x one inner run of L         reduces over the inner run (rule 4: 64 partials), products by the
- *                                                     tree (m*n < 64), nodes of the full shape and of the row shape
- *   OUTER     A x R x C, reduced over R               sums (rule 4: blocks of 512 rows), max, min over an outer run; producers
- *                                                     on A x R x C, consumers on A x C
- *   CONTRACT  batch x m x n (k inside)                one dot_general (m*n >= 64) and pointwise consumers of its result
- *   INDEX     dims of the root                        one gather, scatter_add or argmax, alone
+ *   LOOP      dims of the root                        pointwise and view nodes; outs have the root's element
+ * order. A root of op `pad` is stored: zero fill, then its operand's space is written with strides (the
+ * iteration space is the operand's) ROW       outer dims x one inner run of L         reduces over the inner
+ * run (rule 4: 64 partials), products by the tree (m*n < 64), nodes of the full shape and of the row shape
+ *   OUTER     A x R x C, reduced over R               sums (rule 4: blocks of 512 rows), max, min over an
+ * outer run; producers on A x R x C, consumers on A x C CONTRACT  batch x m x n (k inside)                one
+ * dot_general (m*n >= 64) and pointwise consumers of its result INDEX     dims of the root one gather,
+ * scatter_add or argmax, alone
  *
- * Two reduces of one ROW or OUTER kernel share the same operand shape and axes.  Reduces with several runs are split
- * into one-run reduces before fuse (passes/simplify: exact by rule 4). */
+ * Two reduces of one ROW or OUTER kernel share the same operand shape and axes.  Reduces with several runs
+ * are split into one-run reduces before fuse (passes/simplify: exact by rule 4). */
 #ifndef TANDEM_IR_KERNEL_H
 #define TANDEM_IR_KERNEL_H
 
@@ -25,13 +25,14 @@ typedef enum { IR_K_LOOP, IR_K_ROW, IR_K_OUTER, IR_K_CONTRACT, IR_K_INDEX, IR_K_
 
 typedef struct ir_kernel {
     ir_kernel_kind kind;
-    const char *name;    /* stable, says what it holds: "k3_dot+bias+gelu" */
-    const ir_ref *nodes; /* what it computes, ascending; nodes may be listed in several kernels (rematerialised) */
+    const char *name; /* stable, says what it holds: "k3_dot+bias+gelu" */
+    /* what it computes, ascending; nodes may be listed in several kernels (rematerialised) */
+    const ir_ref *nodes;
     int node_count;
-    const ir_ref *outs;  /* what it stores, ascending; a subset of nodes */
+    const ir_ref *outs; /* what it stores, ascending; a subset of nodes */
     int out_count;
-    ir_ref root;         /* the node that defines the iteration space: LOOP the (first) out; ROW, OUTER a reduce
-                            (or tree product); CONTRACT the dot_general; INDEX the node */
+    ir_ref root; /* the node that defines the iteration space: LOOP the (first) out; ROW, OUTER a reduce
+                    (or tree product); CONTRACT the dot_general; INDEX the node */
 } ir_kernel;
 
 typedef struct ir_kernel_list {
@@ -41,10 +42,10 @@ typedef struct ir_kernel_list {
 
 /* Where a value lives when a program runs.
  *
- * In place: a kernel's out may share its bytes with a value that the kernel reads, only where every such read is at the
- * element being written.  This asks of codegen: within one step (a vector of elements, a tile, a row) all loads come
- * before the first store, and a ROW kernel with a single full-shape out stores it in its last pass, reading the
- * operand for it in that pass at the latest. */
+ * In place: a kernel's out may share its bytes with a value that the kernel reads, only where every such read
+ * is at the element being written.  This asks of codegen: within one step (a vector of elements, a tile, a
+ * row) all loads come before the first store, and a ROW kernel with a single full-shape out stores it in its
+ * last pass, reading the operand for it in that pass at the latest. */
 typedef enum {
     IR_B_NONE,     /* only inside kernels                                             */
     IR_B_ARGUMENT, /* an input or variable: argument number `index` (g->inputs order) */
@@ -59,15 +60,17 @@ typedef struct ir_buffer {
     ir_ref node;
     ir_buffer_kind kind;
     int index;
-    size_t offset, bytes;      /* offset: multiples of 64 */
-    int first, last;           /* life: numbers of the first and last kernel that touch it; -1, kernel count for the outside */
-    ir_ref alias;              /* IR_NONE, or the node whose buffer it takes over in place or as a reshape */
+    size_t offset, bytes; /* offset: multiples of 64 */
+    /* life: numbers of the first and last kernel that touch it; -1, kernel count for the outside */
+    int first, last;
+    ir_ref alias; /* IR_NONE, or the node whose buffer it takes over in place or as a reshape */
 } ir_buffer;
 
-/* A byte copy after the last kernel: where an output or variable could not be written straight (an input that is an
- * output, one value with two destinations, a variable whose old value is still read).  The entry function does
- * memcpy(to, from, bytes) in list order.  Places are those of ir_buffer: `index` of the argument, output or constant
- * (IR_B_VARIABLE: of the assign; its storage is the argument of that variable), `offset` in the arena. */
+/* A byte copy after the last kernel: where an output or variable could not be written straight (an input that
+ * is an output, one value with two destinations, a variable whose old value is still read).  The entry
+ * function does memcpy(to, from, bytes) in list order.  Places are those of ir_buffer: `index` of the
+ * argument, output or constant (IR_B_VARIABLE: of the assign; its storage is the argument of that variable),
+ * `offset` in the arena. */
 typedef struct ir_place {
     ir_buffer_kind kind;
     int index;

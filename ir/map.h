@@ -1,9 +1,11 @@
-/* ir/map.h: index maps: where element (i0, i1, ..) of an iteration space lies in a value's row-major element order.
+/* ir/map.h: index maps: where element (i0, i1, ..) of an iteration space lies in a value's row-major element
+ * order.
  *
  *   linear element index = base + sum over j of stride[j] * i_j          0 <= i_j < extent[j]
  *
- * reshape leaves the linear index as it is; transpose, broadcast and slice take it apart into the result's indices,
- * which needs every iteration dim to stay inside one dim of the result (no carry).  ir_map_through says whether it does. */
+ * reshape leaves the linear index as it is; transpose, broadcast and slice take it apart into the result's
+ * indices, which needs every iteration dim to stay inside one dim of the result (no carry).  ir_map_through
+ * says whether it does. */
 #ifndef TANDEM_IR_MAP_H
 #define TANDEM_IR_MAP_H
 
@@ -15,38 +17,45 @@ typedef struct ir_map {
     int64_t base;
 } ir_map;
 
-ir_map ir_map_identity(const ir_type *space); /* rank and extents of the space, row-major strides (0 for extents of 1), base 0 */
+/* rank and extents of the space, row-major strides (0 for extents of 1), base 0 */
+ir_map ir_map_identity(const ir_type *space);
 bool ir_map_eq(const ir_map *a, const ir_map *b);
-/* `m` reads the result of view node `n` of g; *out reads its operand at the same elements.  False: can't be expressed. */
+/* `m` reads the result of view node `n` of g; *out reads its operand at the same elements.  False: can't be
+ * expressed. */
 bool ir_map_through(const ir_graph *g, const ir_node *n, const ir_map *m, ir_map *out);
 
-/* Reads of one kernel: calls `visit` (may be NULL) for every (node, map) pair the kernel evaluates, operands first, each
- * pair once.  Returns false where some view can't be expressed or a row value is read at other than its own row.  This is the
- * legality check of fuse, the check of the text parser, and the model for codegen's evaluation.
+/* Reads of one kernel: calls `visit` (may be NULL) for every (node, map) pair the kernel evaluates, operands
+ * first, each pair once.  Returns false where some view can't be expressed or a row value is read at other
+ * than its own row.  This is the legality check of fuse, the check of the text parser, and the model for
+ * codegen's evaluation.
  *
- * Always loaded, whether listed in the kernel or not: operands of a CONTRACT's dot and of an INDEX node (visited at the
- * identity of their own type, not of the space) and the state of random_bits (visited at four maps: words 0..3).  A `pad`
- * root is visited at the map of its store.  Listed constants are splats or single elements: immediates. */
+ * Always loaded, whether listed in the kernel or not: operands of a CONTRACT's dot and of an INDEX node
+ * (visited at the identity of their own type, not of the space) and the state of random_bits (visited at four
+ * maps: words 0..3).  A `pad` root is visited at the map of its store.  Listed constants are splats or single
+ * elements: immediates. */
 typedef void ir_map_visit(void *user, ir_ref node, const ir_map *m, bool loaded);
 bool ir_kernel_walk(const ir_graph *g, const ir_kernel *k, ir_map_visit *visit, void *user);
-/* The same; *fault says at which node it failed (a view that can't be expressed there, ...), IR_NONE if at none. */
+/* The same; *fault says at which node it failed (a view that can't be expressed there, ...), IR_NONE if at
+ * none. */
 bool ir_kernel_check(const ir_graph *g, const ir_kernel *k, ir_map_visit *visit, void *user, ir_ref *fault);
 /* A constant that kernels take as an immediate: one value, whatever its shape. */
 bool ir_is_immediate(const ir_node *n);
 
-/* The space of a kernel: extents of its iteration dims; ROW: inner dims last, *inner = how many they are; OUTER: A dims,
- * R dims, C dims with *inner = number of C dims and *run = number of R dims.  CONTRACT: result dims. */
+/* The space of a kernel: extents of its iteration dims; ROW: inner dims last, *inner = how many they are;
+ * OUTER: A dims, R dims, C dims with *inner = number of C dims and *run = number of R dims.  CONTRACT: result
+ * dims. */
 ir_map ir_kernel_space(const ir_graph *g, const ir_kernel *k, int *inner, int *run);
-/* Where the row-shaped values of a ROW or OUTER kernel lie: row-major over the dims that are not reduced, stride 0 along
- * the others.  For other kinds the identity. */
+/* Where the row-shaped values of a ROW or OUTER kernel lie: row-major over the dims that are not reduced,
+ * stride 0 along the others.  For other kinds the identity. */
 ir_map ir_kernel_row_map(const ir_kernel *k, const ir_map *space, int inner, int run);
 
-/* A product as matrices: element strides of both operands and of the result for batch, m, n and k dims, each list collapsed
- * to as few dims as possible (extent-1 dims dropped). */
+/* A product as matrices: element strides of both operands and of the result for batch, m, n and k dims, each
+ * list collapsed to as few dims as possible (extent-1 dims dropped). */
 typedef struct ir_dot {
-    int64_t batch, m, n, k;            /* products of extents */
-    int nb, nm, nn, nk;                /* how many dims each list has */
-    int64_t be[IR_MAX_RANK], bl[IR_MAX_RANK], br[IR_MAX_RANK]; /* batch: extent, stride in lhs, stride in rhs */
+    int64_t batch, m, n, k; /* products of extents */
+    int nb, nm, nn, nk;     /* how many dims each list has */
+    /* batch: extent, stride in lhs, stride in rhs */
+    int64_t be[IR_MAX_RANK], bl[IR_MAX_RANK], br[IR_MAX_RANK];
     int64_t me[IR_MAX_RANK], ml[IR_MAX_RANK];                  /* m: extent, stride in lhs */
     int64_t ne[IR_MAX_RANK], nr[IR_MAX_RANK];                  /* n: extent, stride in rhs */
     int64_t ke[IR_MAX_RANK], kl[IR_MAX_RANK], kr[IR_MAX_RANK]; /* k: extent, stride in lhs, in rhs */
@@ -54,6 +63,7 @@ typedef struct ir_dot {
 /* Strides given per operand axis (in elements), so it serves eager views too. */
 void ir_dot_describe(const ir_attrs *a, const ir_type *lhs, const int64_t *lhs_strides, const ir_type *rhs,
                      const int64_t *rhs_strides, ir_dot *out);
-bool ir_dot_is_tree(const ir_attrs *a, const ir_type *lhs, const ir_type *rhs); /* numerics rule 5: m*n < 64 */
+/* numerics rule 5: m*n < 64 */
+bool ir_dot_is_tree(const ir_attrs *a, const ir_type *lhs, const ir_type *rhs);
 
 #endif
