@@ -8,11 +8,10 @@
     static void a##_to_##b(void *y, const void *const *x, int64_t n, const ir_attrs *attrs) \
     {                                                                                       \
         const s_val_##a *x0 = x[0];                                                         \
-        s_val_##b *restrict r = y;                                                          \
+        s_val_##b *r = y;                                                                   \
                                                                                             \
         (void)attrs;                                                                        \
-        for (int64_t i = 0; i < n; i++)                                                     \
-            r[i] = TO_(a, b, x0[i]);                                                        \
+        RT_NO_ALIAS for (int64_t i = 0; i < n; i++) r[i] = TO_(a, b, x0[i]);                \
     }
 #define TO_(a, b, v) s_convert_##a##_##b(v)
 #define FROM(a)      \
@@ -39,10 +38,9 @@ rt_row_fn *const RT_V(rt_convert)[IR_DT_COUNT][IR_DT_COUNT] = {TABLE(bool) TABLE
     void RT_V(rt_clamp_##dt)(void *y, const void *const *x, int64_t n, const ir_attrs *a)        \
     {                                                                                            \
         const s_val_##dt *x0 = x[0], lo = (s_val_##dt)a->clamp.lo, hi = (s_val_##dt)a->clamp.hi; \
-        s_val_##dt *restrict r = y;                                                              \
+        s_val_##dt *r = y;                                                                       \
                                                                                                  \
-        for (int64_t i = 0; i < n; i++)                                                          \
-            r[i] = s_clamp_##dt(x0[i], lo, hi);                                                  \
+        RT_NO_ALIAS for (int64_t i = 0; i < n; i++) r[i] = s_clamp_##dt(x0[i], lo, hi);          \
     }
 CLAMP(f32)
 CLAMP(f64)
@@ -50,20 +48,18 @@ CLAMP(f64)
 #define IOTA(dt)                                                                                     \
     void RT_V(rt_iota_##dt)(void *y, const void *state, int64_t begin, int64_t n, const ir_attrs *a) \
     {                                                                                                \
-        s_val_##dt *restrict r = y;                                                                  \
+        s_val_##dt *r = y;                                                                           \
                                                                                                      \
         (void)state;                                                                                 \
         (void)a;                                                                                     \
-        for (int64_t i = 0; i < n; i++)                                                              \
-            r[i] = s_convert_i64_##dt(begin + i);                                                    \
+        RT_NO_ALIAS for (int64_t i = 0; i < n; i++) r[i] = s_convert_i64_##dt(begin + i);            \
     }
 RT_NUMBERS(IOTA)
 
 void RT_V(rt_random_bits)(void *y, const void *state, int64_t begin, int64_t n, const ir_attrs *a)
 {
-    uint32_t key[4], *restrict r = y;
+    uint32_t key[4], *r = y;
 
     memcpy(key, state, sizeof key);
-    for (int64_t i = 0; i < n; i++)
-        r[i] = s_philox(key, a->random.offset, (uint64_t)(begin + i));
+    RT_NO_ALIAS for (int64_t i = 0; i < n; i++) r[i] = s_philox(key, a->random.offset, (uint64_t)(begin + i));
 }
