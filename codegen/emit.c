@@ -59,8 +59,19 @@ static void emit_body(cg_kernel *k)
     }
 }
 
-/* The function of kernel j in f; sets units and grain. */
-static void fill_function(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f)
+/* What depends on no index is emitted at the end of the entry block, whose branch to the rest is there from
+ * the start. */
+static void open_blocks(cg_module *m, cg_kernel *k, LLVMValueRef f)
+{
+    LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(m->ctx, f, "body");
+
+    k->entry = LLVMGetInsertBlock(m->b);
+    LLVMBuildBr(m->b, body);
+    LLVMPositionBuilderAtEnd(m->b, body);
+}
+
+/* The kernel's code from the builder's position to its return; sets units and grain. */
+static void fill_variant(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f, bool streaming)
 {
     cg c = {.ctx = m->ctx,
             .module = m->module,
@@ -72,31 +83,67 @@ static void fill_function(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f)
             .err = &m->err};
     cg_kernel k = {
         .c = &c, .g = u->g, .k = j->k, .binding = &j->binding, .vector_dim = -1, .banks = 1, .units = 1};
-    LLVMBasicBlockRef body;
 
     k.args = LLVMGetParam(f, 0);
     k.begin = LLVMGetParam(f, 1);
     k.end = LLVMGetParam(f, 2);
     k.table = j->shared ? LLVMGetParam(f, 3) : NULL;
+    k.streaming = streaming;
     k.space = ir_kernel_space(u->g, j->k, &k.inner, &k.run);
     for (int d = 0; d < CG_DIMS; d++)
         k.level[d] = d;
-    /* What depends on no index is emitted at the end of the entry block, whose branch to the rest is there
-     * from the start. */
-    k.entry = LLVMAppendBasicBlockInContext(m->ctx, f, "entry");
-    body = LLVMAppendBasicBlockInContext(m->ctx, f, "body");
-    LLVMPositionBuilderAtEnd(m->b, k.entry);
-    LLVMBuildBr(m->b, body);
-    LLVMPositionBuilderAtEnd(m->b, body);
+    open_blocks(m, &k, f);
     if (k.space.rank < 0)
         cg_fail(&k, IR_EUNSUPPORTED, "too many dims");
     else
         emit_body(&k);
+    if (streaming)
+        cg_intrinsic(&c, "llvm.x86.sse.sfence", NULL, 0, NULL, 0);
     LLVMBuildRetVoid(m->b);
     j->units = k.units;
     j->grain = k.grain;
     cg_memo_free(&k);
     cg_terms_free(&k);
+}
+
+/* True where every out that is to be written past the caches begins at a cache line; NULL: there is no such
+ * out. */
+static LLVMValueRef aligned_outs(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f)
+{
+    cg c = {.ctx = m->ctx, .module = m->module, .b = m->b, .fn = f, .lanes = 1, .err = &m->err};
+    cg_kernel k = {.c = &c, .g = u->g, .k = j->k, .binding = &j->binding, .vector_dim = -1, .banks = 1};
+    LLVMTypeRef i64 = LLVMInt64TypeInContext(m->ctx);
+    LLVMValueRef bits = NULL;
+
+    k.args = LLVMGetParam(f, 0);
+    k.table = j->shared ? LLVMGetParam(f, 3) : NULL;
+    k.entry = LLVMGetInsertBlock(m->b);
+    for (int o = 0; o < j->k->out_count; o++)
+        if (cg_streams(u->g, j->k, j->k->outs[o])) {
+            LLVMValueRef p = LLVMBuildPtrToInt(m->b, cg_base(&k, j->k->outs[o]), i64, "");
+            bits = bits ? LLVMBuildOr(m->b, bits, p, "") : p;
+        }
+    cg_memo_free(&k);
+    if (!bits)
+        return NULL;
+    bits = LLVMBuildAnd(m->b, bits, LLVMConstInt(i64, 63, 0), "");
+    return LLVMBuildICmp(m->b, LLVMIntEQ, bits, LLVMConstNull(i64), "");
+}
+
+/* The function of kernel j in f: one body, or one for aligned big outs and one for any. */
+static void fill_function(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f)
+{
+    LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, f, "entry"));
+    LLVMValueRef aligned = u->target.lanes == 16 && u->target.wide ? aligned_outs(u, m, j, f) : NULL;
+    if (aligned) {
+        LLVMBasicBlockRef past = LLVMAppendBasicBlockInContext(m->ctx, f, "past");
+        LLVMBasicBlockRef any = LLVMAppendBasicBlockInContext(m->ctx, f, "any");
+        LLVMBuildCondBr(m->b, aligned, past, any);
+        LLVMPositionBuilderAtEnd(m->b, past);
+        fill_variant(u, m, j, f, true);
+        LLVMPositionBuilderAtEnd(m->b, any);
+    }
+    fill_variant(u, m, j, f, false);
 }
 
 static void body_name(const cg_job *j, char *name, size_t size)

@@ -66,8 +66,9 @@ typedef struct cg_kernel {
     int32_t *term_slots; /* open addressing: term number + 1 */
     int term_slot_count;
     cg_memo *memo;
-    /* out of memory or a view that can't be expressed: c->err says which */
-    bool failed;
+    /* Outs that cg_streams names begin at cache lines: stores go past the caches. */
+    bool streaming;
+    bool failed;          /* out of memory or a view that can't be expressed: c->err says which */
     int64_t units, grain; /* set by the emitter: how chunks are cut */
 } cg_kernel;
 

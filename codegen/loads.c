@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+enum { LINE = 64 };
+
 static LLVMTypeRef i64_type(cg *c)
 {
     return LLVMInt64TypeInContext(c->ctx);
@@ -190,6 +192,40 @@ static LLVMValueRef load_lanes(cg_kernel *k, LLVMValueRef pointer, ir_dtype d, i
     return from_memory(c, d, v);
 }
 
+static bool in_run(const cg_kernel *k, int d)
+{
+    return k->vector_dim >= 0 && d >= k->vector_first && d <= k->vector_dim;
+}
+
+static bool is_zero(LLVMValueRef v)
+{
+    return !v || (LLVMIsConstant(v) && LLVMIsNull(v));
+}
+
+/* A store of whole cache lines that leaves them out of the caches. */
+static void store_past(cg *c, LLVMValueRef pointer, LLVMValueRef v)
+{
+    LLVMMetadataRef one = LLVMValueAsMetadata(LLVMConstInt(LLVMInt32TypeInContext(c->ctx), 1, 0));
+    LLVMValueRef s = LLVMBuildStore(c->b, v, pointer);
+
+    LLVMSetAlignment(s, LINE);
+    LLVMSetMetadata(s, LLVMGetMDKindIDInContext(c->ctx, "nontemporal", 11),
+                    LLVMMetadataAsValue(c->ctx, LLVMMDNodeInContext2(c->ctx, &one, 1)));
+}
+
+/* Whether the vector at the current indices fills cache lines, given that the buffer begins at one. */
+static bool fills_lines(const cg_kernel *k, const ir_map *m, ir_dtype d)
+{
+    int64_t size = (int64_t)ir_dtype_size(d);
+
+    if (k->mask || d == IR_DT_bool || k->c->lanes * size % LINE || m->base * size % LINE)
+        return false;
+    for (int j = 0; j < m->rank; j++)
+        if (!in_run(k, j) && !is_zero(k->index[j]) && m->stride[j] * size % LINE)
+            return false;
+    return true;
+}
+
 static void store_lanes(cg_kernel *k, LLVMValueRef pointer, ir_dtype d, int64_t stride, LLVMValueRef v)
 {
     cg *c = k->c;
@@ -219,11 +255,6 @@ void cg_store_at(cg_kernel *k, LLVMValueRef base, ir_dtype d, LLVMValueRef linea
 
 /* ---- terms ---- */
 
-static bool in_run(const cg_kernel *k, int d)
-{
-    return k->vector_dim >= 0 && d >= k->vector_first && d <= k->vector_dim;
-}
-
 /* Whether the run is one even step for this map, and the step. */
 static bool run_stride(const cg_kernel *k, const ir_map *m, int64_t *stride)
 {
@@ -248,11 +279,6 @@ static bool run_stride(const cg_kernel *k, const ir_map *m, int64_t *stride)
 static LLVMValueRef scaled(cg *c, LLVMValueRef index, int64_t stride)
 {
     return stride == 1 ? index : LLVMBuildMul(c->b, index, cg_i64(c, stride), "");
-}
-
-static bool is_zero(LLVMValueRef v)
-{
-    return !v || (LLVMIsConstant(v) && LLVMIsNull(v));
 }
 
 /* Address of the term's element for the current indices of all dims outside the run. */
@@ -406,7 +432,12 @@ void cg_store(cg_kernel *k, ir_ref out, const ir_map *m, LLVMValueRef v)
         else
             scatter(k, p, d, offsets, cg_to_memory(k->c, d, v));
     } else {
+        const ir_map at = k->terms[t].map;
         LLVMValueRef p = outer_pointer(k, t);
-        store_lanes(k, cg_element(k->c, p, d, scaled(k->c, k->index[k->vector_dim], stride)), d, stride, v);
+        p = cg_element(k->c, p, d, scaled(k->c, k->index[k->vector_dim], stride));
+        if (k->streaming && stride == 1 && fills_lines(k, &at, d) && cg_streams(k->g, k->k, out))
+            store_past(k->c, p, v);
+        else
+            store_lanes(k, p, d, stride, v);
     }
 }

@@ -78,7 +78,7 @@ LLVMValueRef cg_stack(cg_kernel *k, ir_dtype d, int64_t n)
 {
     cg *c = k->c;
     LLVMBasicBlockRef here = LLVMGetInsertBlock(c->b);
-    LLVMValueRef first = LLVMGetFirstInstruction(k->entry);
+    LLVMValueRef first = LLVMGetFirstInstruction(LLVMGetEntryBasicBlock(c->fn));
 
     LLVMPositionBuilderBefore(c->b, first);
     LLVMValueRef a = LLVMBuildAlloca(c->b, LLVMArrayType2(cg_memory_type(c, d), (uint64_t)n), "");

@@ -30,6 +30,7 @@ typedef struct cg_shape_key {
 /* Fills b and key (freed by the caller with cg_binding_free, cg_key_free).  False: out of memory or a node
  * without a buffer. */
 bool cg_bind(const ir_graph *g, const ir_kernel *k, cg_binding *b, cg_shape_key *key, ir_error *e);
+bool cg_streams(const ir_graph *g, const ir_kernel *k, ir_ref out); /* out is written past the caches */
 bool cg_key_eq(const cg_shape_key *a, const cg_shape_key *b);
 void cg_binding_free(cg_binding *b);
 void cg_key_free(cg_shape_key *k);

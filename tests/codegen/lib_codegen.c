@@ -341,13 +341,13 @@ static bool same_graph_code(const ir_graph *g, const test_config *config, rt_pro
 void test_check_config(const ir_graph *g, const test_config *config, bool special)
 {
     ir_error e = {0};
-    rt_program *p = calloc(1, sizeof *p);
+    rt_program p = {0};
     rt_pool *pool = config->threads > 1 ? rt_pool_new(config->threads) : NULL;
     void **values = reference(g, special);
 
-    if (!same_graph_code(g, config, p, &e))
+    if (!same_graph_code(g, config, &p, &e))
         fail_msg("%s", e.text);
-    rt_exec *x = rt_exec_new(p, pool, &e);
+    rt_exec *x = rt_exec_new(&p, pool, &e);
     assert_non_null(x);
     for (int way = 0; way < 2; way++) {
         arrays a = bind_arrays(g, x, values);
@@ -364,8 +364,8 @@ void test_check_config(const ir_graph *g, const test_config *config, bool specia
         x->args[0] = x->arena;
     }
     rt_exec_free(x);
-    p->graph = NULL;
-    rt_program_free(p);
+    p.graph = NULL;
+    rt_program_free(&p);
     if (pool)
         rt_pool_free(pool);
     free_values(g, values);

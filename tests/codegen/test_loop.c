@@ -176,6 +176,25 @@ static void test_constants(void **state)
     finish(g, ir_e_mul(&g->sink, y, ir_e_like(&g->sink, y, -0.1)), false);
 }
 
+/* Results of more than 8 MiB go past the caches where they begin and step by cache lines. */
+static void test_big(void **state)
+{
+    static const int64_t shapes[][2] = {{1024, 2064}, {1025, 2049}, {1, 2200000}};
+    const test_config wide = {NULL, 0, 2};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        ir_graph *g = graph();
+        ir_val x = test_input(g, "x", ir_type_make(IR_DT_f32, 2, shapes[i]));
+        ir_val w = test_input(g, "w", TEST_TYPE(IR_DT_f32, shapes[i][1]));
+        ir_val y = ir_e_mul(&g->sink, x, ir_e_broadcast(&g->sink, w, 2, shapes[i]));
+        test_output(g, y);
+        test_one_kernel(g, IR_K_LOOP, y);
+        test_check_config(g, &wide, false);
+        ir_graph_free(g);
+    }
+}
+
 /* A chain that would overflow the stack if evaluation recursed. */
 static void test_long_chain(void **state)
 {
@@ -196,11 +215,12 @@ static void test_long_chain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flat),      cmocka_unit_test(test_scalar_rank),
-        cmocka_unit_test(test_expensive), cmocka_unit_test(test_broadcast),
-        cmocka_unit_test(test_views),     cmocka_unit_test(test_pad),
-        cmocka_unit_test(test_dtypes),    cmocka_unit_test(test_generators),
-        cmocka_unit_test(test_constants), cmocka_unit_test(test_long_chain),
+        cmocka_unit_test(test_flat),       cmocka_unit_test(test_scalar_rank),
+        cmocka_unit_test(test_expensive),  cmocka_unit_test(test_broadcast),
+        cmocka_unit_test(test_views),      cmocka_unit_test(test_pad),
+        cmocka_unit_test(test_dtypes),     cmocka_unit_test(test_generators),
+        cmocka_unit_test(test_constants),  cmocka_unit_test(test_big),
+        cmocka_unit_test(test_long_chain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
