@@ -5,8 +5,8 @@
 #include "ir/ir.h"
 
 /* Computes one op on row-major constants (the eager engine's arithmetic): given from above for folding. */
-typedef ir_status pass_eval_fn(void *user, ir_op op, const ir_attrs *a, const ir_type *const *xt, const void *const *x, int n,
-                               const ir_type *yt, void *y);
+typedef ir_status pass_eval_fn(void *user, ir_op op, const ir_attrs *a, const ir_type *const *xt,
+                               const void *const *x, int n, const ir_type *yt, void *y);
 
 typedef struct pass_context {
     pass_eval_fn *eval;
@@ -14,8 +14,9 @@ typedef struct pass_context {
     ir_error *err;
 } pass_context;
 
-/* Rewrites `in` into the empty graph `out`; map[ref in in] = ref in out or IR_NONE.  Inputs, variables, outputs and assigns keep
- * their order and names.  Annotating passes (fuse, plan) copy the nodes as they are and fill kernels or buffers. */
+/* Rewrites `in` into the empty graph `out`; map[ref in in] = ref in out or IR_NONE.  Inputs, variables,
+ * outputs and assigns keep their order and names.  Annotating passes (fuse, plan) copy the nodes as they are
+ * and fill kernels or buffers. */
 typedef ir_status pass_fn(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref *map);
 
 typedef struct pass_info {
@@ -23,25 +24,33 @@ typedef struct pass_info {
     pass_fn *run;
 } pass_info;
 
-extern const pass_info pass_pipeline[]; /* simplify fold cse dce fuse plan (as it turns out best); ends with a NULL name */
-extern const pass_info pass_extra[];    /* runnable by name only (gradient); ends with a NULL name */
+/* simplify fold cse dce fuse plan (as it turns out best); ends with a NULL name */
+extern const pass_info pass_pipeline[];
+extern const pass_info pass_extra[]; /* runnable by name only (gradient); ends with a NULL name */
 const pass_info *pass_find(const char *name);
 
-typedef struct pass_report { const char *name; double ms; uint32_t nodes_before, nodes_after; } pass_report;
-/* After each pass: may look at (not keep) the graph; `map` leads from the first graph's refs to this one's. False stops. */
+typedef struct pass_report {
+    const char *name;
+    double ms;
+    uint32_t nodes_before, nodes_after;
+} pass_report;
+/* After each pass: may look at (not keep) the graph; `map` leads from the first graph's refs to this one's.
+ * False stops. */
 typedef bool pass_observer(void *user, const char *pass, const ir_graph *g, const ir_ref *map);
 
-/* Runs passes[0..count) over g, verifying and timing after each; returns a new graph (g stays) or NULL.  stop_after: NULL or a
- * name.  reports: room for count entries or NULL.  map: NULL or g->count entries to fill. */
-ir_graph *pass_run(pass_context *pc, const ir_graph *g, const pass_info *const *passes, int count, pass_report *reports,
-                   pass_observer *observe, void *user, ir_ref *map);
+/* Runs passes[0..count) over g, verifying and timing after each; returns a new graph (g stays) or NULL.
+ * stop_after: NULL or a name.  reports: room for count entries or NULL.  map: NULL or g->count entries to
+ * fill. */
+ir_graph *pass_run(pass_context *pc, const ir_graph *g, const pass_info *const *passes, int count,
+                   pass_report *reports, pass_observer *observe, void *user, ir_ref *map);
 /* The whole pipeline up to and including `stop_after` (NULL: all). */
-ir_graph *pass_run_pipeline(pass_context *pc, const ir_graph *g, const char *stop_after, pass_report *reports, int *report_count,
-                            pass_observer *observe, void *user, ir_ref *map);
+ir_graph *pass_run_pipeline(pass_context *pc, const ir_graph *g, const char *stop_after, pass_report *reports,
+                            int *report_count, pass_observer *observe, void *user, ir_ref *map);
 
-/* Symbolic reverse mode on the graph as the user wrote it: appends to g the gradients of sum over i of <outs[i], douts[i]> with
- * respect to wrt[0..nw), in the tape's order (numerics.md rule 9).  douts[i] IR_NONE: ones (a scalar out only).
- * grads[i] = IR_NONE where the value is not reached. */
-ir_status pass_gradient(ir_graph *g, const ir_ref *outs, const ir_ref *douts, int no, const ir_ref *wrt, int nw, ir_ref *grads);
+/* Symbolic reverse mode on the graph as the user wrote it: appends to g the gradients of sum over i of
+ * <outs[i], douts[i]> with respect to wrt[0..nw), in the tape's order (numerics.md rule 9).  douts[i]
+ * IR_NONE: ones (a scalar out only). grads[i] = IR_NONE where the value is not reached. */
+ir_status pass_gradient(ir_graph *g, const ir_ref *outs, const ir_ref *douts, int no, const ir_ref *wrt,
+                        int nw, ir_ref *grads);
 
 #endif
