@@ -1,6 +1,8 @@
-/* bench/gen.c: the one source of numbers of every workload, a 32-bit LCG, and the fingerprint by which outputs are compared.
+/* bench/gen.c: the one source of numbers of every workload, a 32-bit LCG, and the fingerprint by which
+ * outputs are compared.
  *
- *   s = seed * 2654435761;  each draw: s = s * 1664525 + 1013904223;  u = (s >> 8) / 2^23 - 1 in [-1, 1), exact in f32 */
+ *   s = seed * 2654435761;  each draw: s = s * 1664525 + 1013904223;  u = (s >> 8) / 2^23 - 1 in [-1, 1),
+ * exact in f32 */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,8 +21,10 @@ void bench_uniform(float *to, int64_t n, unsigned seed, float scale, float shift
     uint32_t s = seed * 2654435761u;
     for (int64_t i = 0; i < n; i++) {
         float u = (float)next(&s) / 8388608.0f - 1.0f;
-        if (scale != 1.0f) u *= scale;
-        if (shift != 0.0f) u += shift;
+        if (scale != 1.0f)
+            u *= scale;
+        if (shift != 0.0f)
+            u += shift;
         to[i] = u;
     }
 }
@@ -28,18 +32,24 @@ void bench_uniform(float *to, int64_t n, unsigned seed, float scale, float shift
 void bench_integers(int64_t *to, int64_t n, unsigned seed, unsigned below)
 {
     uint32_t s = seed * 2654435761u;
-    for (int64_t i = 0; i < n; i++) to[i] = (int64_t)(next(&s) % below);
+    for (int64_t i = 0; i < n; i++)
+        to[i] = (int64_t)(next(&s) % below);
 }
 
 tdm_tensor *bench_make(tdm_context *ctx, const bench_tensor *t)
 {
     int64_t n = 1;
-    for (int i = 0; i < t->shape.rank; i++) n *= t->shape.dims[i];
-    if (!t->seed) return tdm_full(ctx, t->dtype, t->shape, (double)t->shift);
+    for (int i = 0; i < t->shape.rank; i++)
+        n *= t->shape.dims[i];
+    if (!t->seed)
+        return tdm_full(ctx, t->dtype, t->shape, (double)t->shift);
     void *data = malloc((size_t)n * tdm_dtype_size(t->dtype));
-    if (!data) return NULL;
-    if (t->dtype == TDM_F32) bench_uniform(data, n, t->seed, t->scale, t->shift);
-    else bench_integers(data, n, t->seed, t->below);
+    if (!data)
+        return NULL;
+    if (t->dtype == TDM_F32)
+        bench_uniform(data, n, t->seed, t->scale, t->shift);
+    else
+        bench_integers(data, n, t->seed, t->below);
     tdm_tensor *x = tdm_from_data(ctx, t->dtype, t->shape, data);
     free(data);
     return x;
@@ -50,10 +60,13 @@ static double *as_doubles(const tdm_tensor *t, int64_t n)
 {
     double *d = malloc((size_t)n * sizeof *d);
     float *f = tdm_dtype_of(t) == TDM_F32 ? malloc((size_t)n * sizeof *f) : NULL;
-    bool ok = d && (f ? tdm_read(t, f, (size_t)n * sizeof *f) : tdm_read(t, d, (size_t)n * sizeof *d)) == TDM_OK;
-    for (int64_t i = 0; ok && f && i < n; i++) d[i] = (double)f[i];
+    bool ok =
+        d && (f ? tdm_read(t, f, (size_t)n * sizeof *f) : tdm_read(t, d, (size_t)n * sizeof *d)) == TDM_OK;
+    for (int64_t i = 0; ok && f && i < n; i++)
+        d[i] = (double)f[i];
     free(f);
-    if (ok) return d;
+    if (ok)
+        return d;
     free(d);
     return NULL;
 }
@@ -64,7 +77,8 @@ bool bench_fingerprint(const tdm_tensor *t, bench_print *out)
     double *d = n > 0 ? as_doubles(t, n) : NULL;
     uint32_t s = 999u * 2654435761u;
 
-    if (!d) return false;
+    if (!d)
+        return false;
     memset(out, 0, sizeof *out);
     out->shape = tdm_dims_of(t);
     for (int64_t i = 0; i < n; i++) {
@@ -76,7 +90,8 @@ bool bench_fingerprint(const tdm_tensor *t, bench_print *out)
     }
     out->l2 = sqrt(out->l2);
     out->sample_count = n < 64 ? (int)n : 64;
-    for (int i = 0; i < out->sample_count; i++) out->samples[i] = d[i * n / out->sample_count];
+    for (int i = 0; i < out->sample_count; i++)
+        out->samples[i] = d[i * n / out->sample_count];
     free(d);
     return true;
 }

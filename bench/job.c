@@ -1,4 +1,5 @@
-/* bench/job.c: a workload made ready in one engine.  The same model function is called eagerly, or once inside an open graph. */
+/* bench/job.c: a workload made ready in one engine.  The same model function is called eagerly, or once
+ * inside an open graph. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -36,13 +37,20 @@ static bool make_tensors(bench_job *j)
         j->inputs[j->n_inputs] = tdm_hold(bench_make(j->ctx, &w->inputs[j->n_inputs]));
     for (; j->n_params < MOST && w->params[j->n_params].name; j->n_params++) {
         tdm_tensor *p = bench_make(j->ctx, &w->params[j->n_params]);
-        j->params[j->n_params] = w->kind == BENCH_TRAIN ? tdm_parameter(p, w->params[j->n_params].name) : tdm_hold(p);
+        j->params[j->n_params] =
+            w->kind == BENCH_TRAIN ? tdm_parameter(p, w->params[j->n_params].name) : tdm_hold(p);
     }
     if (w->kind == BENCH_GRADIENT) {
-        bench_tensor dy = {.name = "dy", .dtype = TDM_F32, .shape = w->dy, .seed = w->dy_ones ? 0 : 77, .scale = 1, .shift = w->dy_ones};
+        bench_tensor dy = {.name = "dy",
+                           .dtype = TDM_F32,
+                           .shape = w->dy,
+                           .seed = w->dy_ones ? 0 : 77,
+                           .scale = 1,
+                           .shift = w->dy_ones};
         j->dy = tdm_hold(bench_make(j->ctx, &dy));
     }
-    if (w->kind == BENCH_TRAIN) j->opt = tdm_sgd(j->params, j->n_params, w->lr, 0, 0, false);
+    if (w->kind == BENCH_TRAIN)
+        j->opt = tdm_sgd(j->params, j->n_params, w->lr, 0, 0, false);
     return tdm_ok(j->ctx);
 }
 
@@ -60,15 +68,19 @@ static void define(bench_job *j)
     int n = 0;
 
     j->graph = tdm_graph_open(j->ctx, w->name);
-    for (int i = 0; i < j->n_inputs; i++) x[i] = tdm_input(j->ctx, w->inputs[i].name, w->inputs[i].dtype, w->inputs[i].shape);
+    for (int i = 0; i < j->n_inputs; i++)
+        x[i] = tdm_input(j->ctx, w->inputs[i].name, w->inputs[i].dtype, w->inputs[i].shape);
     tdm_tensor *y = w->model(x, j->params);
-    if (w->kind != BENCH_GRADIENT || w->with_forward) output(j, y);
+    if (w->kind != BENCH_GRADIENT || w->with_forward)
+        output(j, y);
     if (w->kind == BENCH_GRADIENT) {
         tdm_tensor *dy = tdm_input(j->ctx, "dy", TDM_F32, w->dy);
         for (int i = 0; i < j->n_inputs; i++)
-            if (w->wrt >> i & 1) wrt[n++] = x[i];
+            if (w->wrt >> i & 1)
+                wrt[n++] = x[i];
         tdm_gradients(&y, &dy, 1, wrt, n, grads, 0);
-        for (int i = 0; i < n; i++) output(j, grads[i]);
+        for (int i = 0; i < n; i++)
+            output(j, grads[i]);
     }
     if (w->kind == BENCH_TRAIN) {
         tdm_zero_grad(j->opt);
@@ -83,23 +95,29 @@ static bool ready_static(bench_job *j)
     define(j);
     j->program = tdm_compile(j->graph, NULL);
     j->exec = tdm_exec_new(j->program);
-    for (int i = 0; i < j->n_inputs && j->exec; i++) tdm_exec_bind(j->exec, j->w->inputs[i].name, j->inputs[i]);
-    if (j->dy && j->exec) tdm_exec_bind(j->exec, "dy", j->dy);
+    for (int i = 0; i < j->n_inputs && j->exec; i++)
+        tdm_exec_bind(j->exec, j->w->inputs[i].name, j->inputs[i]);
+    if (j->dy && j->exec)
+        tdm_exec_bind(j->exec, "dy", j->dy);
     return tdm_ok(j->ctx);
 }
 
 static void ready_eager(bench_job *j)
 {
     for (int i = 0; i < j->n_inputs; i++)
-        if (j->w->kind == BENCH_GRADIENT && (j->w->wrt >> i & 1)) j->wrt[j->n_wrt++] = tdm_requires_grad(j->inputs[i], true);
-    if (j->w->kind == BENCH_FORWARD) tdm_grad_mode(j->ctx, false);
+        if (j->w->kind == BENCH_GRADIENT && (j->w->wrt >> i & 1))
+            j->wrt[j->n_wrt++] = tdm_requires_grad(j->inputs[i], true);
+    if (j->w->kind == BENCH_FORWARD)
+        tdm_grad_mode(j->ctx, false);
 }
 
 /* Keeps the results of one eager call; those of the one before are freed. */
 static void keep(bench_job *j, tdm_tensor *const *t, int n)
 {
-    for (int i = 0; i < j->n_results; i++) tdm_release(j->results[i]);
-    for (int i = 0; i < n; i++) j->results[i] = tdm_hold(t[i]);
+    for (int i = 0; i < j->n_results; i++)
+        tdm_release(j->results[i]);
+    for (int i = 0; i < n; i++)
+        j->results[i] = tdm_hold(t[i]);
     j->n_results = n;
 }
 
@@ -111,7 +129,8 @@ static void call_eager(bench_job *j)
 
     tdm_scope_open(j->ctx);
     tdm_tensor *y = w->model(j->inputs, j->params);
-    if (w->kind != BENCH_GRADIENT || w->with_forward) r[n++] = y;
+    if (w->kind != BENCH_GRADIENT || w->with_forward)
+        r[n++] = y;
     if (w->kind == BENCH_GRADIENT) {
         tdm_gradients(&y, &j->dy, 1, j->wrt, j->n_wrt, &r[n], 0);
         n += j->n_wrt;
@@ -128,8 +147,10 @@ static void call_eager(bench_job *j)
 
 void bench_job_call(bench_job *j)
 {
-    if (j->eager) call_eager(j);
-    else tdm_exec_run(j->exec);
+    if (j->eager)
+        call_eager(j);
+    else
+        tdm_exec_run(j->exec);
 }
 
 static tdm_tensor *result(bench_job *j, int i)
@@ -142,7 +163,8 @@ static tdm_tensor *result(bench_job *j, int i)
 static void first_steps(bench_job *j)
 {
     for (int i = 0; i < STEPS; i++) {
-        if (i) bench_job_call(j);
+        if (i)
+            bench_job_call(j);
         j->loss[i] = (float)tdm_item(result(j, 0));
     }
     j->losses = tdm_hold(tdm_from_data(j->ctx, TDM_F32, tdm_shape(STEPS), j->loss));
@@ -153,21 +175,28 @@ static void first_steps(bench_job *j)
     free(copy);
 }
 
-bench_job *bench_job_new(tdm_context *ctx, const bench_workload *w, bool eager, double *compile_s, double *first_call_s)
+bench_job *bench_job_new(tdm_context *ctx, const bench_workload *w, bool eager, double *compile_s,
+                         double *first_call_s)
 {
     bench_job *j = calloc(1, sizeof *j);
-    if (!j) return NULL;
+    if (!j)
+        return NULL;
     *j = (bench_job){.ctx = ctx, .w = w, .eager = eager};
     bool ok = make_tensors(j);
     double start = now();
-    if (ok && eager) ready_eager(j);
-    else if (ok) ok = ready_static(j);
+    if (ok && eager)
+        ready_eager(j);
+    else if (ok)
+        ok = ready_static(j);
     *compile_s = eager ? 0 : now() - start;
     start = now();
-    if (ok) bench_job_call(j);
+    if (ok)
+        bench_job_call(j);
     *first_call_s = now() - start;
-    if (ok && w->kind == BENCH_TRAIN) first_steps(j);
-    if (ok && tdm_ok(ctx)) return j;
+    if (ok && w->kind == BENCH_TRAIN)
+        first_steps(j);
+    if (ok && tdm_ok(ctx))
+        return j;
     bench_job_free(j);
     return NULL;
 }
@@ -180,21 +209,26 @@ int bench_job_outputs(bench_job *j, tdm_tensor **out, int room)
         return 2;
     }
     int n = 0;
-    for (; n < j->n_results && n < room; n++) out[n] = result(j, n);
+    for (; n < j->n_results && n < room; n++)
+        out[n] = result(j, n);
     return n;
 }
 
 void bench_job_free(bench_job *j)
 {
-    if (!j) return;
+    if (!j)
+        return;
     if (j->eager)
-        for (int i = 0; i < j->n_results; i++) tdm_release(j->results[i]);
+        for (int i = 0; i < j->n_results; i++)
+            tdm_release(j->results[i]);
     tdm_exec_free(j->exec);
     tdm_program_free(j->program);
     tdm_graph_free(j->graph);
     tdm_optimizer_free(j->opt);
-    for (int i = 0; i < j->n_inputs; i++) tdm_release(j->inputs[i]);
-    for (int i = 0; i < j->n_params; i++) tdm_release(j->params[i]);
+    for (int i = 0; i < j->n_inputs; i++)
+        tdm_release(j->inputs[i]);
+    for (int i = 0; i < j->n_params; i++)
+        tdm_release(j->params[i]);
     tdm_release(j->dy);
     tdm_release(j->losses);
     tdm_release(j->first_param);

@@ -12,7 +12,8 @@ mlp mlp_new(tdm_context *ctx, const int64_t *sizes, int layers)
         char name[8];
         double bound = sqrt(6.0 / (double)sizes[i]);
         snprintf(name, sizeof name, "w%d", i + 1);
-        m.p[2 * i] = tdm_parameter(tdm_uniform(ctx, TDM_F32, tdm_shape(sizes[i + 1], sizes[i]), -bound, bound), name);
+        m.p[2 * i] =
+            tdm_parameter(tdm_uniform(ctx, TDM_F32, tdm_shape(sizes[i + 1], sizes[i]), -bound, bound), name);
         name[0] = 'b';
         m.p[2 * i + 1] = tdm_parameter(tdm_zeros(ctx, TDM_F32, tdm_shape(sizes[i + 1])), name);
     }
@@ -22,14 +23,16 @@ mlp mlp_new(tdm_context *ctx, const int64_t *sizes, int layers)
 
 void mlp_free(mlp *m)
 {
-    for (int i = 0; i < 2 * m->layers; i++) tdm_release(m->p[i]);
+    for (int i = 0; i < 2 * m->layers; i++)
+        tdm_release(m->p[i]);
 }
 
 tdm_tensor *mlp_logits(const mlp *m, tdm_tensor *x)
 {
     for (int i = 0; i < m->layers; i++) {
         x = tdm_linear(x, m->p[2 * i], m->p[2 * i + 1]);
-        if (i + 1 < m->layers) x = tdm_relu(x);
+        if (i + 1 < m->layers)
+            x = tdm_relu(x);
     }
     return x;
 }

@@ -1,4 +1,5 @@
-/* examples/lib_mlp.h: a multilayer perceptron written once for both engines: examples/mlp.c and `tandem train` use it. */
+/* examples/lib_mlp.h: a multilayer perceptron written once for both engines: examples/mlp.c and `tandem
+ * train` use it. */
 #ifndef TANDEM_LIB_MLP_H
 #define TANDEM_LIB_MLP_H
 
@@ -11,8 +12,8 @@ typedef struct mlp {
     tdm_tensor *p[2 * MLP_MOST_LAYERS]; /* weight [out, in] and bias [out] of each layer */
 } mlp;
 
-/* sizes[0] inputs, .., sizes[layers] outputs.  Weights He-uniform (bound sqrt(6 / fan_in); He et al. 2015) drawn from ctx's random
- * stream, biases zero. */
+/* sizes[0] inputs, .., sizes[layers] outputs.  Weights He-uniform (bound sqrt(6 / fan_in); He et al. 2015)
+ * drawn from ctx's random stream, biases zero. */
 mlp mlp_new(tdm_context *ctx, const int64_t *sizes, int layers);
 void mlp_free(mlp *m);
 /* x [b, sizes[0]] -> logits [b, sizes[layers]]; relu between layers. */

@@ -1,4 +1,5 @@
-/* examples/mlp.c: one model function trained by both engines on two interleaved spirals: the losses are equal to the last bit. */
+/* examples/mlp.c: one model function trained by both engines on two interleaved spirals: the losses are equal
+ * to the last bit. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,7 +53,8 @@ static bool train_static(tdm_context *ctx, tdm_tensor *x, tdm_tensor *label, flo
     mlp m = mlp_new(ctx, sizes, 3);
     tdm_optimizer *opt = tdm_adam(m.p, 6, 1e-2, 0.9, 0.999, 1e-8, 0);
     tdm_graph *g = tdm_graph_open(ctx, "train_step");
-    tdm_tensor *gx = tdm_input(ctx, "x", TDM_F32, tdm_shape(POINTS, 2)), *gl = tdm_input(ctx, "label", TDM_I64, tdm_shape(POINTS));
+    tdm_tensor *gx = tdm_input(ctx, "x", TDM_F32, tdm_shape(POINTS, 2)),
+               *gl = tdm_input(ctx, "label", TDM_I64, tdm_shape(POINTS));
     tdm_output(ctx, "loss", train_step(&m, opt, gx, gl));
     tdm_graph_close(ctx);
     tdm_program *p = tdm_compile(g, NULL);
@@ -81,11 +83,16 @@ int main(void)
     tdm_tensor *x = tdm_from_data(ctx, TDM_F32, tdm_shape(POINTS, 2), points);
     tdm_tensor *label = tdm_from_data(ctx, TDM_I64, tdm_shape(POINTS), labels);
     bool ok = train_eager(ctx, x, label, eager) && train_static(ctx, x, label, compiled);
-    for (int i = 0; ok && i < STEPS; i += 50) printf("step %3d  loss  eager %.9g  static %.9g\n", i, (double)eager[i], (double)compiled[i]);
-    if (ok) printf("step %3d  loss  eager %.9g  static %.9g\n", STEPS - 1, (double)eager[STEPS - 1], (double)compiled[STEPS - 1]);
+    for (int i = 0; ok && i < STEPS; i += 50)
+        printf("step %3d  loss  eager %.9g  static %.9g\n", i, (double)eager[i], (double)compiled[i]);
+    if (ok)
+        printf("step %3d  loss  eager %.9g  static %.9g\n", STEPS - 1, (double)eager[STEPS - 1],
+               (double)compiled[STEPS - 1]);
     bool same = memcmp(eager, compiled, sizeof eager) == 0;
-    if (ok) printf("%d losses: %s\n", STEPS, same ? "the same bits in both engines" : "DIFFERENT");
-    else fprintf(stderr, "mlp: %s\n", tdm_error(ctx));
+    if (ok)
+        printf("%d losses: %s\n", STEPS, same ? "the same bits in both engines" : "DIFFERENT");
+    else
+        fprintf(stderr, "mlp: %s\n", tdm_error(ctx));
     tdm_context_free(ctx);
     return ok && same ? 0 : 1;
 }

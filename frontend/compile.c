@@ -9,12 +9,13 @@
 static const tdm_loc nowhere = {NULL, 0};
 
 /* Folding computes on the eager kernels: there is no second copy of the arithmetic. */
-static ir_status fold_eval(void *user, ir_op op, const ir_attrs *a, const ir_type *const *xt, const void *const *x, int n,
-                           const ir_type *yt, void *y)
+static ir_status fold_eval(void *user, ir_op op, const ir_attrs *a, const ir_type *const *xt,
+                           const void *const *x, int n, const ir_type *yt, void *y)
 {
     rt_array in[4];
     const rt_array *at[4];
-    if (n > 4) return IR_EUNSUPPORTED;
+    if (n > 4)
+        return IR_EUNSUPPORTED;
     for (int i = 0; i < n; i++) {
         in[i] = rt_array_of(xt[i], (void *)(uintptr_t)x[i]);
         at[i] = &in[i];
@@ -30,7 +31,10 @@ pass_context fe_pass_context(tdm_context *ctx)
 
 cg_options fe_codegen_options(const tdm_context *ctx)
 {
-    return (cg_options){.lanes = ctx->options.width, .isa = ctx->options.isa, .threads = ctx->options.threads, .debug_info = true};
+    return (cg_options){.lanes = ctx->options.width,
+                        .isa = ctx->options.isa,
+                        .threads = ctx->options.threads,
+                        .debug_info = true};
 }
 
 static double now_ms(void)
@@ -42,7 +46,8 @@ static double now_ms(void)
 
 static void add_stage(rt_program *p, const char *name, double ms)
 {
-    if (p->stage_count < (int)(sizeof p->stages / sizeof *p->stages)) p->stages[p->stage_count++] = (rt_stage_time){name, ms};
+    if (p->stage_count < (int)(sizeof p->stages / sizeof *p->stages))
+        p->stages[p->stage_count++] = (rt_stage_time){name, ms};
 }
 
 /* Runs the passes over g and codegen over the result; the pieces end up in p. */
@@ -64,15 +69,19 @@ static bool build(tdm_program *p, const ir_graph *g)
         fe_fail(ctx, nowhere, IR_EARG, "compile: a pass failed");
         return false;
     }
-    for (int i = 0; i < count; i++) add_stage(&p->p, reports[i].name, reports[i].ms);
+    for (int i = 0; i < count; i++)
+        add_stage(&p->p, reports[i].name, reports[i].ms);
     double before = now_ms();
     const cg_api *api = fe_codegen(ctx);
-    if (!api) return false;
+    if (!api)
+        return false;
     double loading = now_ms() - before;
-    if (loading > 0.05) add_stage(&p->p, "load", loading);
+    if (loading > 0.05)
+        add_stage(&p->p, "load", loading);
     cg_options o = fe_codegen_options(ctx);
     ir_status s = api->compile(&o, &p->p, &ctx->rt.error);
-    if (s != IR_OK) fe_fail(ctx, nowhere, s, "compile: code generation failed");
+    if (s != IR_OK)
+        fe_fail(ctx, nowhere, s, "compile: code generation failed");
     return s == IR_OK;
 }
 
@@ -80,7 +89,7 @@ static bool build(tdm_program *p, const ir_graph *g)
 static bool bind_captures(tdm_program *p, const tdm_graph *source, const ir_graph *g)
 {
     const ir_graph *final = p->p.graph;
-    p->bound = calloc((size_t)final->input_count + 1, sizeof *p->bound);
+    p->bound = calloc((size_t) final->input_count + 1, sizeof *p->bound);
     if (!p->bound) {
         fe_fail(p->ctx, nowhere, IR_ENOMEM, "compile: out of memory");
         return false;
@@ -88,7 +97,8 @@ static bool bind_captures(tdm_program *p, const tdm_graph *source, const ir_grap
     p->rng_input = -1;
     for (int i = 0; i < final->input_count; i++) {
         ir_ref leaf = g->inputs[i];
-        if (source->rng == leaf) p->rng_input = i;
+        if (source->rng == leaf)
+            p->rng_input = i;
         for (int k = 0; k < source->capture_count; k++)
             if (source->captures[k].leaf == leaf && !source->captures[k].tensor->graph)
                 p->bound[i] = rt_retain(source->captures[k].tensor);
@@ -98,19 +108,23 @@ static bool bind_captures(tdm_program *p, const tdm_graph *source, const ir_grap
 
 tdm_program *tdm_compile(tdm_graph *source, const char *const *dims)
 {
-    if (!source) return NULL;
+    if (!source)
+        return NULL;
     tdm_context *ctx = source->ctx;
-    if (!tdm_ok(ctx)) return NULL;
+    if (!tdm_ok(ctx))
+        return NULL;
     if (!source->closed) {
         fe_fail(ctx, nowhere, IR_ESTATE, "compile: graph '%s' is still open", source->g->name);
         return NULL;
     }
     if (source->g->output_count == 0 && source->g->assign_count == 0) {
-        fe_fail(ctx, nowhere, IR_ESTATE, "compile: graph '%s' has no outputs and no assigns", source->g->name);
+        fe_fail(ctx, nowhere, IR_ESTATE, "compile: graph '%s' has no outputs and no assigns",
+                source->g->name);
         return NULL;
     }
     ir_graph *special = source->g->symbol_count ? fe_specialize(ctx, source->g, dims) : NULL;
-    if (!tdm_ok(ctx)) return NULL;
+    if (!tdm_ok(ctx))
+        return NULL;
     tdm_program *p = calloc(1, sizeof *p);
     if (!p) {
         ir_graph_free(special);
@@ -122,15 +136,18 @@ tdm_program *tdm_compile(tdm_graph *source, const char *const *dims)
     bool ok = build(p, g) && bind_captures(p, source, g);
     p->graph = (tdm_graph){.ctx = ctx, .g = p->p.graph, .rng = IR_NONE, .closed = true, .borrowed = true};
     ir_graph_free(special);
-    if (ok) return p;
+    if (ok)
+        return p;
     tdm_program_free(p);
     return NULL;
 }
 
 void tdm_program_free(tdm_program *p)
 {
-    if (!p) return;
-    for (int i = 0; p->bound && i < p->p.graph->input_count; i++) rt_release(p->bound[i]);
+    if (!p)
+        return;
+    for (int i = 0; p->bound && i < p->p.graph->input_count; i++)
+        rt_release(p->bound[i]);
     free(p->bound);
     free(p->map);
     rt_program_free(&p->p);

@@ -24,7 +24,8 @@ void fe_locate(tdm_context *ctx, tdm_loc at)
     ir_error *e = &ctx->rt.error;
     char place[160];
 
-    if (!at.file || ctx->located) return;
+    if (!at.file || ctx->located)
+        return;
     ctx->located = true;
     const char *base = strrchr(at.file, '/');
     int n = snprintf(place, sizeof place, " (%.120s:%u)", base ? base + 1 : at.file, at.line);
@@ -38,7 +39,8 @@ tdm_status fe_fail(tdm_context *ctx, tdm_loc at, ir_status s, const char *fmt, .
     char text[400];
     va_list ap;
 
-    if (ctx->rt.error.status != IR_OK) return fe_status(ctx->rt.error.status);
+    if (ctx->rt.error.status != IR_OK)
+        return fe_status(ctx->rt.error.status);
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
@@ -54,7 +56,8 @@ bool fe_valid_dtype(tdm_dtype d)
 
 ir_type fe_type(tdm_dtype d, tdm_dims shape)
 {
-    _Static_assert((int)TDM_F64 == (int)IR_DT_f64 && (int)TDM_U32 == (int)IR_DT_u32 && (int)TDM_I32 == (int)IR_DT_i32,
+    _Static_assert((int)TDM_F64 == (int)IR_DT_f64 && (int)TDM_U32 == (int)IR_DT_u32 &&
+                       (int)TDM_I32 == (int)IR_DT_i32,
                    "public and internal dtypes are the same numbers");
     return ir_type_make((ir_dtype)d, shape.rank, shape.dims);
 }
@@ -64,7 +67,8 @@ const char *fe_keep_name(tdm_context *ctx, const char *name)
     size_t n = strlen(name) + 1;
     fe_name *kept = malloc(sizeof *kept + n);
 
-    if (!kept) return NULL;
+    if (!kept)
+        return NULL;
     memcpy(kept->text, name, n);
     kept->next = ctx->names;
     ctx->names = kept;
@@ -83,10 +87,12 @@ static const rt_level *apply_options(tdm_context *ctx, const tdm_options *o)
     const tdm_loc nowhere = {NULL, 0};
     const rt_level *level = rt_level_best();
 
-    if (o) ctx->options = *o;
+    if (o)
+        ctx->options = *o;
     if (ctx->options.threads < 0 || ctx->options.threads > 1024)
         fe_fail(ctx, nowhere, IR_EARG, "options: threads is %d, expected 0 to 1024", ctx->options.threads);
-    if (ctx->options.threads <= 0) ctx->options.threads = available_cpus();
+    if (ctx->options.threads <= 0)
+        ctx->options.threads = available_cpus();
     int w = ctx->options.width;
     if (w != 0 && w != 1 && w != 4 && w != 8 && w != 16)
         fe_fail(ctx, nowhere, IR_EARG, "options: width is %d, expected 16, 8, 4 or 1", w);
@@ -95,11 +101,13 @@ static const rt_level *apply_options(tdm_context *ctx, const tdm_options *o)
     if (ctx->options.isa) {
         const rt_level *named = rt_level_named(ctx->options.isa);
         if (!named)
-            fe_fail(ctx, nowhere, IR_EARG, "options: isa '%.40s' is not one of x86-64, x86-64-v3, x86-64-v4, or this CPU lacks it",
+            fe_fail(ctx, nowhere, IR_EARG,
+                    "options: isa '%.40s' is not one of x86-64, x86-64-v3, x86-64-v4, or this CPU lacks it",
                     ctx->options.isa);
         snprintf(ctx->isa, sizeof ctx->isa, "%s", ctx->options.isa);
         ctx->options.isa = named ? ctx->isa : NULL;
-        if (named) level = named;
+        if (named)
+            level = named;
     }
     return level;
 }
@@ -107,13 +115,15 @@ static const rt_level *apply_options(tdm_context *ctx, const tdm_options *o)
 tdm_context *tdm_context_new(const tdm_options *options)
 {
     tdm_context *ctx = calloc(1, sizeof *ctx);
-    if (!ctx) return NULL;
+    if (!ctx)
+        return NULL;
 
     const rt_level *level = apply_options(ctx, options);
     ir_error early = ctx->rt.error;
     if (ctx->options.threads > 1 && early.status == IR_OK) {
         ctx->pool = rt_pool_new(ctx->options.threads);
-        if (!ctx->pool) ir_fail(&early, IR_ENOMEM, "context: %d threads can't be started", ctx->options.threads);
+        if (!ctx->pool)
+            ir_fail(&early, IR_ENOMEM, "context: %d threads can't be started", ctx->options.threads);
     }
     if (rt_context_init(&ctx->rt, level, ctx->pool) != IR_OK) {
         rt_pool_free(ctx->pool);
@@ -134,8 +144,10 @@ tdm_context *tdm_context_new(const tdm_options *options)
 
 void tdm_context_free(tdm_context *ctx)
 {
-    if (!ctx) return;
-    if (ctx->open) tdm_graph_free(ctx->open);
+    if (!ctx)
+        return;
+    if (ctx->open)
+        tdm_graph_free(ctx->open);
     rt_release(ctx->error_tensor);
     rt_context_destroy(&ctx->rt);
     rt_pool_free(ctx->pool);
@@ -202,7 +214,8 @@ tdm_tensor *tdm_hold(tdm_tensor *t)
 
 void tdm_release(tdm_tensor *t)
 {
-    if (!tdm_is_error(t)) rt_release(t);
+    if (!tdm_is_error(t))
+        rt_release(t);
 }
 
 size_t tdm_live_bytes(const tdm_context *ctx)
@@ -235,7 +248,8 @@ void tdm_profile(tdm_context *ctx, bool on)
 
 const char *tdm_profile_op(const tdm_context *ctx, int i, double *ns)
 {
-    if (i < 0 || i >= IR_OP_COUNT) return NULL;
+    if (i < 0 || i >= IR_OP_COUNT)
+        return NULL;
     *ns = ctx->op_ns[i];
     return ir_ops[i].name;
 }

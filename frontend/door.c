@@ -9,14 +9,16 @@ static tdm_context *context_of(const tdm_tensor *t)
 tdm_context *fe_context_of(tdm_tensor *x, tdm_tensor *z, tdm_tensor *w)
 {
     tdm_context *ctx = context_of(x);
-    if (!ctx) ctx = context_of(z);
+    if (!ctx)
+        ctx = context_of(z);
     return ctx ? ctx : context_of(w);
 }
 
 bool fe_begin(fe_call *c, tdm_context *ctx, const char *op, tdm_loc at, bool composite)
 {
     *c = (fe_call){.ctx = ctx, .op = op, .at = at};
-    if (!ctx || ctx->rt.error.status != IR_OK) return false;
+    if (!ctx || ctx->rt.error.status != IR_OK)
+        return false;
     c->s = ctx->open ? &ctx->open->g->sink : &ctx->rt.sink;
     c->s->loc = (ir_loc){at.file, at.line};
     if (composite && !ctx->open) {
@@ -37,13 +39,15 @@ ir_val fe_use(fe_call *c, tdm_tensor *t, const char *argument)
         fe_fail(c->ctx, c->at, IR_EARG, "%s: argument '%s' belongs to another context", c->op, argument);
         return 0;
     }
-    if (c->n < 4) c->in[c->n++] = t;
+    if (c->n < 4)
+        c->in[c->n++] = t;
     if (c->ctx->open) {
         ir_ref r = fe_capture_ref(c->ctx->open, t, c->at);
         return r == IR_NONE ? 0 : ir_val_of(r);
     }
     if (t->graph) {
-        fe_fail(c->ctx, c->at, IR_ESTATE, "%s: argument '%s' is symbolic, and its graph is closed", c->op, argument);
+        fe_fail(c->ctx, c->at, IR_ESTATE, "%s: argument '%s' is symbolic, and its graph is closed", c->op,
+                argument);
         return 0;
     }
     return rt_val(t);
@@ -66,19 +70,26 @@ tdm_tensor *fe_end(fe_call *c, ir_val v)
 {
     tdm_context *ctx = c->ctx;
 
-    if (!ctx) return NULL;
-    if (!c->s) return ctx->error_tensor;
+    if (!ctx)
+        return NULL;
+    if (!c->s)
+        return ctx->error_tensor;
     c->s->loc = (ir_loc){NULL, 0};
-    if (ctx->open) return end_graph(c, v);
+    if (ctx->open)
+        return end_graph(c, v);
 
     bool known = false;
-    for (int i = 0; i < c->n; i++) known |= v == rt_val(c->in[i]);
+    for (int i = 0; i < c->n; i++)
+        known |= v == rt_val(c->in[i]);
     if (c->scoped) {
-        if (v && !known) rt_keep(rt_tensor_of(v));
+        if (v && !known)
+            rt_keep(rt_tensor_of(v));
         rt_scope_close(&ctx->rt);
     }
-    if (v) return rt_tensor_of(v);
-    if (ctx->rt.error.status == IR_OK) ir_fail(&ctx->rt.error, IR_EARG, "%s: failed", c->op);
+    if (v)
+        return rt_tensor_of(v);
+    if (ctx->rt.error.status == IR_OK)
+        ir_fail(&ctx->rt.error, IR_EARG, "%s: failed", c->op);
     fe_locate(ctx, c->at);
     return ctx->error_tensor;
 }

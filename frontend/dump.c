@@ -16,7 +16,8 @@ static void dot_node(FILE *f, const ir_graph *g, ir_ref r)
     fprintf(f, "    n%u [label=\"%%%u %s%s%s\\n%s\"%s];\n", r, r, ir_ops[n->op].name,
             n->op == IR_input || n->op == IR_variable ? " " : "",
             n->op == IR_input || n->op == IR_variable ? n->attrs->leaf.name : "",
-            ir_type_text(&n->type, g->symbols, type, sizeof type), leaf ? ", shape=box, style=filled, fillcolor=lightgrey" : "");
+            ir_type_text(&n->type, g->symbols, type, sizeof type),
+            leaf ? ", shape=box, style=filled, fillcolor=lightgrey" : "");
 }
 
 static void write_dot(FILE *f, const ir_graph *g)
@@ -34,13 +35,17 @@ static void write_dot(FILE *f, const ir_graph *g)
         fprintf(f, "  }\n");
     }
     for (ir_ref r = 0; r < g->count; r++) {
-        if (!grouped || !grouped[r]) dot_node(f, g, r);
-        for (int i = 0; i < g->nodes[r].n; i++) fprintf(f, "    n%u -> n%u;\n", g->nodes[r].x[i], r);
+        if (!grouped || !grouped[r])
+            dot_node(f, g, r);
+        for (int i = 0; i < g->nodes[r].n; i++)
+            fprintf(f, "    n%u -> n%u;\n", g->nodes[r].x[i], r);
     }
     for (int i = 0; i < g->output_count; i++)
-        fprintf(f, "    out%d [label=\"%s\", shape=ellipse, style=bold]; n%u -> out%d;\n", i, g->outputs[i].name, g->outputs[i].value, i);
+        fprintf(f, "    out%d [label=\"%s\", shape=ellipse, style=bold]; n%u -> out%d;\n", i,
+                g->outputs[i].name, g->outputs[i].value, i);
     for (int i = 0; i < g->assign_count; i++)
-        fprintf(f, "    n%u -> n%u [style=dashed, label=assign, constraint=false];\n", g->assigns[i].value, g->assigns[i].variable);
+        fprintf(f, "    n%u -> n%u [style=dashed, label=assign, constraint=false];\n", g->assigns[i].value,
+                g->assigns[i].variable);
     fprintf(f, "}\n");
     free(grouped);
 }
@@ -50,11 +55,13 @@ static void write_kernels(FILE *f, const ir_graph *g)
     for (int i = 0; i < g->kernels.count; i++) {
         const ir_kernel *k = &g->kernels.items[i];
         fprintf(f, "%-40s %-8s root %%%-5u nodes", k->name, ir_kernel_kind_name(k->kind), k->root);
-        for (int n = 0; n < k->node_count; n++) fprintf(f, " %%%u=%s", k->nodes[n], ir_ops[g->nodes[k->nodes[n]].op].name);
+        for (int n = 0; n < k->node_count; n++)
+            fprintf(f, " %%%u=%s", k->nodes[n], ir_ops[g->nodes[k->nodes[n]].op].name);
         fprintf(f, "  ->");
         for (int n = 0; n < k->out_count; n++) {
             char type[128];
-            fprintf(f, " %%%u:%s", k->outs[n], ir_type_text(&g->nodes[k->outs[n]].type, g->symbols, type, sizeof type));
+            fprintf(f, " %%%u:%s", k->outs[n],
+                    ir_type_text(&g->nodes[k->outs[n]].type, g->symbols, type, sizeof type));
         }
         fprintf(f, "\n");
     }
@@ -62,14 +69,18 @@ static void write_kernels(FILE *f, const ir_graph *g)
 
 static void write_arena(FILE *f, const ir_graph *g)
 {
-    fprintf(f, "arena %zu bytes, %d buffers, %d copies\n", g->buffers.arena_bytes, g->buffers.count, g->buffers.copy_count);
+    fprintf(f, "arena %zu bytes, %d buffers, %d copies\n", g->buffers.arena_bytes, g->buffers.count,
+            g->buffers.copy_count);
     for (int i = 0; i < g->buffers.count; i++) {
         const ir_buffer *b = &g->buffers.items[i];
         fprintf(f, "%%%-5u %-9s", b->node, ir_buffer_kind_name(b->kind));
-        if (b->kind == IR_B_ARENA) fprintf(f, " @%-10zu", b->offset);
-        else fprintf(f, " #%-10d", b->index);
+        if (b->kind == IR_B_ARENA)
+            fprintf(f, " @%-10zu", b->offset);
+        else
+            fprintf(f, " #%-10d", b->index);
         fprintf(f, " %10zu bytes  life %d..%d", b->bytes, b->first, b->last);
-        if (b->alias != IR_NONE) fprintf(f, "  in place of %%%u", b->alias);
+        if (b->alias != IR_NONE)
+            fprintf(f, "  in place of %%%u", b->alias);
         fprintf(f, "  %s\n", ir_ops[g->nodes[b->node].op].name);
     }
 }
@@ -79,7 +90,8 @@ static char *written(tdm_context *ctx, const ir_graph *g, void (*write)(FILE *, 
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
-    if (f) write(f, g);
+    if (f)
+        write(f, g);
     if (!f || fclose(f) != 0) {
         free(text);
         fe_fail(ctx, nowhere, IR_ENOMEM, "dump: out of memory");
@@ -93,21 +105,27 @@ static char *dump_code(tdm_context *ctx, const ir_graph *g, cg_dump_kind kind)
     char *text = NULL;
     const cg_api *api = fe_codegen(ctx);
     cg_options o = fe_codegen_options(ctx);
-    if (!api || api->dump(g, &o, kind, &text, &ctx->rt.error) != IR_OK) return NULL;
+    if (!api || api->dump(g, &o, kind, &text, &ctx->rt.error) != IR_OK)
+        return NULL;
     return text;
 }
 
 char *tdm_graph_dump(const tdm_graph *g, tdm_dump_kind kind)
 {
-    if (!g || !tdm_ok(g->ctx)) return NULL;
-    if (kind == TDM_DUMP_TEXT) return tdm_graph_text(g);
-    if (kind == TDM_DUMP_DOT) return written(g->ctx, g->g, write_dot);
+    if (!g || !tdm_ok(g->ctx))
+        return NULL;
+    if (kind == TDM_DUMP_TEXT)
+        return tdm_graph_text(g);
+    if (kind == TDM_DUMP_DOT)
+        return written(g->ctx, g->g, write_dot);
     tdm_graph *planned = g->g->kernels.count ? NULL : tdm_graph_pass(g, NULL);
-    if (!tdm_ok(g->ctx)) return NULL;
+    if (!tdm_ok(g->ctx))
+        return NULL;
     const ir_graph *p = planned ? planned->g : g->g;
     char *text = kind == TDM_DUMP_KERNELS ? written(g->ctx, p, write_kernels)
-                 : kind == TDM_DUMP_ARENA ? written(g->ctx, p, write_arena)
-                                          : dump_code(g->ctx, p, kind == TDM_DUMP_ASM ? CG_DUMP_ASM : CG_DUMP_LLVM);
+                 : kind == TDM_DUMP_ARENA
+                     ? written(g->ctx, p, write_arena)
+                     : dump_code(g->ctx, p, kind == TDM_DUMP_ASM ? CG_DUMP_ASM : CG_DUMP_LLVM);
     tdm_graph_free(planned);
     return text;
 }

@@ -22,12 +22,15 @@ static void bind_known(tdm_exec *e)
     const ir_graph *g = graph_of(e);
     for (int i = 0; i < g->input_count; i++) {
         tdm_tensor *t = e->program->bound[i];
-        if (t) rt_exec_input(e->x, i, t->a.data);
-        if (i == e->program->rng_input) rt_exec_input(e->x, i, e->rng_state);
+        if (t)
+            rt_exec_input(e->x, i, t->a.data);
+        if (i == e->program->rng_input)
+            rt_exec_input(e->x, i, e->rng_state);
         e->ready[i] = t || i == e->program->rng_input;
         e->missing += !e->ready[i];
         for (int k = 0; k < g->assign_count; k++)
-            if (t && g->assigns[k].variable == g->inputs[i]) e->written[e->written_count++] = t;
+            if (t && g->assigns[k].variable == g->inputs[i])
+                e->written[e->written_count++] = t;
     }
 }
 
@@ -36,7 +39,8 @@ static bool make_outputs(tdm_exec *e)
     const ir_graph *g = graph_of(e);
     for (int i = 0; i < g->output_count; i++) {
         tdm_tensor *t = rt_tensor_new(&e->program->ctx->rt, &g->nodes[g->outputs[i].value].type);
-        if (!t) return false;
+        if (!t)
+            return false;
         e->outputs[i] = rt_hold(t);
         rt_exec_output(e->x, i, t->a.data);
     }
@@ -45,9 +49,11 @@ static bool make_outputs(tdm_exec *e)
 
 tdm_exec *tdm_exec_new(tdm_program *p)
 {
-    if (!p || !tdm_ok(p->ctx)) return NULL;
+    if (!p || !tdm_ok(p->ctx))
+        return NULL;
     const ir_graph *g = p->p.graph;
-    size_t ni = (size_t)g->input_count + 1, no = (size_t)g->output_count + 1, na = (size_t)g->assign_count + 1;
+    size_t ni = (size_t)g->input_count + 1, no = (size_t)g->output_count + 1,
+           na = (size_t)g->assign_count + 1;
     tdm_exec *e = calloc(1, sizeof *e);
     if (e) {
         e->program = p;
@@ -69,10 +75,13 @@ tdm_exec *tdm_exec_new(tdm_program *p)
 
 void tdm_exec_free(tdm_exec *e)
 {
-    if (!e) return;
+    if (!e)
+        return;
     const ir_graph *g = graph_of(e);
-    for (int i = 0; e->inputs && i < g->input_count; i++) rt_release(e->inputs[i]);
-    for (int i = 0; e->outputs && i < g->output_count; i++) rt_release(e->outputs[i]);
+    for (int i = 0; e->inputs && i < g->input_count; i++)
+        rt_release(e->inputs[i]);
+    for (int i = 0; e->outputs && i < g->output_count; i++)
+        rt_release(e->outputs[i]);
     rt_exec_free(e->x);
     e->program->users--;
     free(e->inputs);
@@ -87,9 +96,10 @@ static int find_input(tdm_exec *e, const char *op, const char *name, bool variab
 {
     const ir_graph *g = graph_of(e);
     for (int i = 0; name && i < g->input_count; i++)
-        if (strcmp(input_name(g, i), name) == 0 && (g->nodes[g->inputs[i]].op == IR_variable) == variable) return i;
-    fe_fail(e->program->ctx, nowhere, IR_EARG, "%s: graph '%s' has no %s '%s'", op, g->name, variable ? "variable" : "input",
-            name ? name : "(NULL)");
+        if (strcmp(input_name(g, i), name) == 0 && (g->nodes[g->inputs[i]].op == IR_variable) == variable)
+            return i;
+    fe_fail(e->program->ctx, nowhere, IR_EARG, "%s: graph '%s' has no %s '%s'", op, g->name,
+            variable ? "variable" : "input", name ? name : "(NULL)");
     return -1;
 }
 
@@ -98,7 +108,8 @@ static void mark_ready(tdm_exec *e, int i, const void *data, tdm_tensor *held)
     rt_exec_input(e->x, i, data);
     e->missing -= !e->ready[i];
     e->ready[i] = true;
-    if (held) rt_retain(held);
+    if (held)
+        rt_retain(held);
     rt_release(e->inputs[i]);
     e->inputs[i] = held;
 }
@@ -106,26 +117,34 @@ static void mark_ready(tdm_exec *e, int i, const void *data, tdm_tensor *held)
 static tdm_status bind_tensor(tdm_exec *e, const char *op, const char *name, bool variable, tdm_tensor *t)
 {
     char want[96], got[96];
-    if (!e) return TDM_EARG;
+    if (!e)
+        return TDM_EARG;
     tdm_context *ctx = e->program->ctx;
-    if (!tdm_ok(ctx)) return tdm_error_code(ctx);
+    if (!tdm_ok(ctx))
+        return tdm_error_code(ctx);
     int i = find_input(e, op, name, variable);
-    if (i < 0) return tdm_error_code(ctx);
+    if (i < 0)
+        return tdm_error_code(ctx);
     if (tdm_is_error(t) || t->graph || !t->storage)
         return fe_fail(ctx, nowhere, IR_EARG, "%s: '%s' is given no tensor with values", op, name);
     const ir_graph *g = graph_of(e);
     const ir_type *type = &g->nodes[g->inputs[i]].type;
     if (!ir_type_eq(type, &t->a.type))
-        return fe_fail(ctx, nowhere, type->dtype == t->a.type.dtype ? IR_ESHAPE : IR_EDTYPE, "%s: '%s' is %s, but %s was given", op,
-                       name, ir_type_text(type, NULL, want, sizeof want), ir_type_text(&t->a.type, NULL, got, sizeof got));
+        return fe_fail(ctx, nowhere, type->dtype == t->a.type.dtype ? IR_ESHAPE : IR_EDTYPE,
+                       "%s: '%s' is %s, but %s was given", op, name,
+                       ir_type_text(type, NULL, want, sizeof want),
+                       ir_type_text(&t->a.type, NULL, got, sizeof got));
     if (!rt_array_is_contiguous(&t->a)) {
-        if (variable) return fe_fail(ctx, nowhere, IR_EARG, "%s: '%s' is given a view with gaps", op, name);
+        if (variable)
+            return fe_fail(ctx, nowhere, IR_EARG, "%s: '%s' is given a view with gaps", op, name);
         t = rt_contiguous(t);
-        if (!t) return tdm_error_code(ctx);
+        if (!t)
+            return tdm_error_code(ctx);
     }
     mark_ready(e, i, t->a.data, t);
     for (int k = 0; variable && k < g->assign_count; k++)
-        if (g->assigns[k].variable == g->inputs[i] && e->written_count < g->assign_count) e->written[e->written_count++] = t;
+        if (g->assigns[k].variable == g->inputs[i] && e->written_count < g->assign_count)
+            e->written[e->written_count++] = t;
     return TDM_OK;
 }
 
@@ -141,15 +160,19 @@ tdm_status tdm_exec_bind_variable(tdm_exec *e, const char *name, tdm_tensor *t)
 
 tdm_status tdm_exec_bind_data(tdm_exec *e, const char *input, const void *data, size_t bytes)
 {
-    if (!e) return TDM_EARG;
+    if (!e)
+        return TDM_EARG;
     tdm_context *ctx = e->program->ctx;
-    if (!tdm_ok(ctx)) return tdm_error_code(ctx);
+    if (!tdm_ok(ctx))
+        return tdm_error_code(ctx);
     int i = find_input(e, "exec_bind_data", input, false);
-    if (i < 0) return tdm_error_code(ctx);
+    if (i < 0)
+        return tdm_error_code(ctx);
     const ir_graph *g = graph_of(e);
     size_t want = ir_type_bytes(&g->nodes[g->inputs[i]].type);
     if (!data || bytes != want)
-        return fe_fail(ctx, nowhere, IR_EARG, "exec_bind_data: '%s' needs %zu bytes, %zu were given", input, want, data ? bytes : 0);
+        return fe_fail(ctx, nowhere, IR_EARG, "exec_bind_data: '%s' needs %zu bytes, %zu were given", input,
+                       want, data ? bytes : 0);
     mark_ready(e, i, data, NULL);
     return TDM_OK;
 }
@@ -159,8 +182,9 @@ static tdm_status missing_input(tdm_exec *e)
     const ir_graph *g = graph_of(e);
     for (int i = 0; i < g->input_count; i++)
         if (!e->ready[i])
-            return fe_fail(e->program->ctx, nowhere, IR_ESTATE, "exec_run: %s '%s' of graph '%s' is not bound",
-                           g->nodes[g->inputs[i]].op == IR_variable ? "variable" : "input", input_name(g, i), g->name);
+            return fe_fail(
+                e->program->ctx, nowhere, IR_ESTATE, "exec_run: %s '%s' of graph '%s' is not bound",
+                g->nodes[g->inputs[i]].op == IR_variable ? "variable" : "input", input_name(g, i), g->name);
     return TDM_OK;
 }
 
@@ -179,9 +203,11 @@ static tdm_status claim(tdm_exec *e)
 {
     for (int i = 0; i < e->written_count; i++)
         if (__atomic_exchange_n(&e->written[i]->storage->busy, 1u, __ATOMIC_ACQUIRE)) {
-            while (i--) __atomic_store_n(&e->written[i]->storage->busy, 0u, __ATOMIC_RELEASE);
+            while (i--)
+                __atomic_store_n(&e->written[i]->storage->busy, 0u, __ATOMIC_RELEASE);
             return fe_fail(e->program->ctx, nowhere, IR_ESTATE,
-                           "exec_run: a variable of graph '%s' is being written by another execution", graph_of(e)->name);
+                           "exec_run: a variable of graph '%s' is being written by another execution",
+                           graph_of(e)->name);
         }
     return TDM_OK;
 }
@@ -198,39 +224,51 @@ static void release_claims(tdm_exec *e)
 static tdm_status prepare(tdm_exec *e)
 {
     tdm_context *ctx = e->program->ctx;
-    if (ctx->rt.error.status != IR_OK) return tdm_error_code(ctx);
-    if (e->missing) return missing_input(e);
-    if (e->program->rng_input >= 0) take_random(e);
+    if (ctx->rt.error.status != IR_OK)
+        return tdm_error_code(ctx);
+    if (e->missing)
+        return missing_input(e);
+    if (e->program->rng_input >= 0)
+        take_random(e);
     return e->written_count ? claim(e) : TDM_OK;
 }
 
 tdm_status tdm_exec_run(tdm_exec *e)
 {
-    if (!e) return TDM_EARG;
+    if (!e)
+        return TDM_EARG;
     tdm_status s = prepare(e);
-    if (s != TDM_OK) return s;
+    if (s != TDM_OK)
+        return s;
     rt_exec_run(e->x);
-    if (e->written_count) release_claims(e);
+    if (e->written_count)
+        release_claims(e);
     return TDM_OK;
 }
 
 tdm_status tdm_exec_run_timed(tdm_exec *e, double *ns, void (*visit)(void *user, int kernel), void *user)
 {
-    if (!e) return TDM_EARG;
+    if (!e)
+        return TDM_EARG;
     tdm_status s = prepare(e);
-    if (s != TDM_OK) return s;
+    if (s != TDM_OK)
+        return s;
     rt_exec_run_timed(e->x, ns, visit, user);
-    if (e->written_count) release_claims(e);
+    if (e->written_count)
+        release_claims(e);
     return TDM_OK;
 }
 
 tdm_tensor *tdm_exec_output(tdm_exec *e, const char *name)
 {
-    if (!e) return NULL;
+    if (!e)
+        return NULL;
     const ir_graph *g = graph_of(e);
     for (int i = 0; name && i < g->output_count; i++)
-        if (strcmp(g->outputs[i].name, name) == 0) return e->outputs[i];
-    fe_fail(e->program->ctx, nowhere, IR_EARG, "exec_output: graph '%s' has no output '%s'", g->name, name ? name : "(NULL)");
+        if (strcmp(g->outputs[i].name, name) == 0)
+            return e->outputs[i];
+    fe_fail(e->program->ctx, nowhere, IR_EARG, "exec_output: graph '%s' has no output '%s'", g->name,
+            name ? name : "(NULL)");
     return e->program->ctx->error_tensor;
 }
 
@@ -241,21 +279,18 @@ static void *place_of(tdm_exec *e, ir_ref node)
     int constants = 0;
     for (int i = 0; i < g->buffers.count; i++) {
         const ir_buffer *b = &g->buffers.items[i];
-        if (b->node == node) switch (b->kind) {
-            case IR_B_ARGUMENT:
-                return e->x->args[1 + b->index];
-            case IR_B_OUTPUT:
-                return e->x->args[1 + g->input_count + b->index];
-            case IR_B_CONSTANT:
-                return e->x->args[1 + g->input_count + g->output_count + constants];
-            case IR_B_ARENA:
-                return (char *)e->x->args[0] + b->offset;
+        if (b->node == node)
+            switch (b->kind) {
+            case IR_B_ARGUMENT: return e->x->args[1 + b->index];
+            case IR_B_OUTPUT: return e->x->args[1 + g->input_count + b->index];
+            case IR_B_CONSTANT: return e->x->args[1 + g->input_count + g->output_count + constants];
+            case IR_B_ARENA: return (char *)e->x->args[0] + b->offset;
             case IR_B_VARIABLE:
                 for (int k = 0; k < g->input_count; k++)
-                    if (g->inputs[k] == g->assigns[b->index].variable) return e->x->args[1 + k];
+                    if (g->inputs[k] == g->assigns[b->index].variable)
+                        return e->x->args[1 + k];
                 return NULL;
-            case IR_B_NONE:
-                return b->alias == IR_NONE ? NULL : place_of(e, b->alias);
+            case IR_B_NONE: return b->alias == IR_NONE ? NULL : place_of(e, b->alias);
             }
         constants += b->kind == IR_B_CONSTANT;
     }
@@ -264,7 +299,8 @@ static void *place_of(tdm_exec *e, ir_ref node)
 
 tdm_tensor *tdm_exec_value(tdm_exec *e, int node)
 {
-    if (!e || node < 0 || (uint32_t)node >= graph_of(e)->count) return NULL;
+    if (!e || node < 0 || (uint32_t)node >= graph_of(e)->count)
+        return NULL;
     const void *data = place_of(e, (ir_ref)node);
     return data ? rt_tensor_from(&e->program->ctx->rt, &graph_of(e)->nodes[node].type, data) : NULL;
 }

@@ -1,12 +1,13 @@
 /* frontend/fe.h: what the files of this folder share.  Users' calls come in here.
  *
- * The one door: fe_begin checks the context and picks the sink (an open graph's, else the eager engine's), fe_use turns
- * each operand into a value of that sink (capturing eager tensors into an open graph), the call emits, and fe_end makes the
- * result a tensor again. */
+ * The one door: fe_begin checks the context and picks the sink (an open graph's, else the eager engine's),
+ * fe_use turns each operand into a value of that sink (capturing eager tensors into an open graph), the call
+ * emits, and fe_end makes the result a tensor again. */
 #ifndef TANDEM_FE_H
 #define TANDEM_FE_H
 
-#define TDM_PLAIN_FUNCTIONS /* inside the library the functions themselves are meant, not the macros of the same name */
+#define TDM_PLAIN_FUNCTIONS /* inside the library the functions themselves are meant, not the macros of the \
+                               same name */
 #include <tandem/inspect.h>
 #include <tandem/tandem.h>
 
@@ -17,7 +18,8 @@
 #include "runtime/program.h"
 #include "runtime/tensor.h"
 
-/* A leaf of a graph under definition: a captured tensor, an input or an inner tensor that collects a gradient. */
+/* A leaf of a graph under definition: a captured tensor, an input or an inner tensor that collects a
+ * gradient. */
 typedef struct fe_capture {
     tdm_tensor *tensor; /* held; NULL for plain inputs */
     ir_ref leaf;        /* the node that stands for it; a constant's for captures by value */
@@ -59,18 +61,18 @@ struct tdm_context {
 struct tdm_program {
     tdm_context *ctx;
     rt_program p;
-    tdm_graph graph;      /* borrowed view of p.graph for inspect.h */
-    ir_ref *map;          /* source node -> final node */
+    tdm_graph graph; /* borrowed view of p.graph for inspect.h */
+    ir_ref *map;     /* source node -> final node */
     uint32_t map_count;
-    tdm_tensor **bound;   /* captured tensor of input i of the final graph, or NULL; held */
-    int rng_input;        /* index of the hidden input, -1 */
-    int users;            /* executions alive */
+    tdm_tensor **bound; /* captured tensor of input i of the final graph, or NULL; held */
+    int rng_input;      /* index of the hidden input, -1 */
+    int users;          /* executions alive */
 };
 
 struct tdm_exec {
     tdm_program *program;
     rt_exec *x;
-    tdm_tensor **inputs;  /* tensor bound to input i (held), NULL if data or none */
+    tdm_tensor **inputs; /* tensor bound to input i (held), NULL if data or none */
     bool *ready;
     int missing;          /* inputs that nothing is bound to */
     tdm_tensor **outputs; /* held */
@@ -80,13 +82,15 @@ struct tdm_exec {
 };
 
 /* ---- errors ---- */
-__attribute__((format(printf, 4, 5))) tdm_status fe_fail(tdm_context *ctx, tdm_loc at, ir_status s, const char *fmt, ...);
+__attribute__((format(printf, 4, 5))) tdm_status fe_fail(tdm_context *ctx, tdm_loc at, ir_status s,
+                                                         const char *fmt, ...);
 tdm_status fe_status(ir_status s);
 /* Appends the caller's place to the context's error, once. */
 void fe_locate(tdm_context *ctx, tdm_loc at);
 ir_type fe_type(tdm_dtype d, tdm_dims shape);
 bool fe_valid_dtype(tdm_dtype d);
-const char *fe_keep_name(tdm_context *ctx, const char *name); /* a copy that lives as long as ctx; NULL when out of memory */
+/* a copy that lives as long as ctx; NULL when out of memory */
+const char *fe_keep_name(tdm_context *ctx, const char *name);
 
 /* ---- the door ---- */
 typedef struct fe_call {
@@ -109,10 +113,11 @@ tdm_tensor *fe_end(fe_call *c, ir_val v);
 ir_ref fe_capture_ref(tdm_graph *g, tdm_tensor *t, tdm_loc at); /* IR_NONE + error */
 fe_capture *fe_capture_find(tdm_graph *g, const tdm_tensor *t);
 fe_capture *fe_capture_add(tdm_graph *g, tdm_tensor *t, ir_ref leaf);
-tdm_tensor *fe_symbolic(tdm_graph *g, ir_ref r);                /* a handle in the current scope */
-void fe_graph_locate(tdm_graph *g, tdm_loc at);                 /* copies the graph's error into the context */
+tdm_tensor *fe_symbolic(tdm_graph *g, ir_ref r); /* a handle in the current scope */
+/* copies the graph's error into the context */
+void fe_graph_locate(tdm_graph *g, tdm_loc at);
 ir_ref fe_rng_ref(tdm_graph *g);
-tdm_graph *fe_graph_wrap(tdm_context *ctx, ir_graph *g);        /* takes g; frees it on failure */
+tdm_graph *fe_graph_wrap(tdm_context *ctx, ir_graph *g); /* takes g; frees it on failure */
 ir_graph *fe_specialize(tdm_context *ctx, const ir_graph *g, const char *const *dims);
 
 /* ---- compiling ---- */

@@ -1,4 +1,5 @@
-/* frontend/graph.c: defining a graph: opening, inputs, capture of eager tensors, outputs, assigns, closing. */
+/* frontend/graph.c: defining a graph: opening, inputs, capture of eager tensors, outputs, assigns, closing.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +23,11 @@ tdm_graph *fe_graph_wrap(tdm_context *ctx, ir_graph *g)
 
 tdm_graph *tdm_graph_open(tdm_context *ctx, const char *name)
 {
-    if (!ctx || !tdm_ok(ctx)) return NULL;
+    if (!ctx || !tdm_ok(ctx))
+        return NULL;
     if (ctx->open) {
-        fe_fail(ctx, nowhere, IR_ESTATE, "graph_open: graph '%s' is still open on this context", ctx->open->g->name);
+        fe_fail(ctx, nowhere, IR_ESTATE, "graph_open: graph '%s' is still open on this context",
+                ctx->open->g->name);
         return NULL;
     }
     if (!name || !*name) {
@@ -37,7 +40,8 @@ tdm_graph *tdm_graph_open(tdm_context *ctx, const char *name)
         return NULL;
     }
     tdm_graph *w = fe_graph_wrap(ctx, g);
-    if (!w) return NULL;
+    if (!w)
+        return NULL;
     w->closed = false;
     ctx->open = w;
     return w;
@@ -45,11 +49,15 @@ tdm_graph *tdm_graph_open(tdm_context *ctx, const char *name)
 
 void tdm_graph_free(tdm_graph *g)
 {
-    if (!g) return;
-    if (g->ctx->open == g) g->ctx->open = NULL;
-    for (int i = 0; i < g->capture_count; i++) rt_release(g->captures[i].tensor);
+    if (!g)
+        return;
+    if (g->ctx->open == g)
+        g->ctx->open = NULL;
+    for (int i = 0; i < g->capture_count; i++)
+        rt_release(g->captures[i].tensor);
     free(g->captures);
-    if (!g->borrowed) ir_graph_free(g->g);
+    if (!g->borrowed)
+        ir_graph_free(g->g);
     free(g);
 }
 
@@ -65,7 +73,8 @@ void fe_graph_locate(tdm_graph *g, tdm_loc at)
 tdm_tensor *fe_symbolic(tdm_graph *g, ir_ref r)
 {
     tdm_tensor *t = rt_placeholder(&g->ctx->rt, &g->g->nodes[r].type);
-    if (!t) return g->ctx->error_tensor;
+    if (!t)
+        return g->ctx->error_tensor;
     t->graph = g->g;
     t->ref = r;
     t->loc = g->g->nodes[r].loc;
@@ -75,7 +84,8 @@ tdm_tensor *fe_symbolic(tdm_graph *g, ir_ref r)
 fe_capture *fe_capture_find(tdm_graph *g, const tdm_tensor *t)
 {
     for (int i = 0; i < g->capture_count; i++)
-        if (g->captures[i].tensor == t) return &g->captures[i];
+        if (g->captures[i].tensor == t)
+            return &g->captures[i];
     return NULL;
 }
 
@@ -116,26 +126,32 @@ static ir_ref capture(tdm_graph *g, tdm_tensor *t, tdm_loc at)
     if (!by_reference) {
         tdm_tensor *flat = rt_contiguous(t);
         ir_val v = flat ? ir_e_constant(&g->g->sink, &t->a.type, flat->a.data, false) : 0;
-        if (!v) return IR_NONE;
+        if (!v)
+            return IR_NONE;
         fe_capture *c = fe_capture_add(g, t, ir_ref_of(v));
-        if (c) c->by_value = true;
+        if (c)
+            c->by_value = true;
         return ir_ref_of(v);
     }
     if (t->grad_fn) {
         fe_fail(g->ctx, at, IR_ESTATE,
-                "graph '%s': a tensor computed eagerly from parameters is used: detach it, or compute it inside the graph",
+                "graph '%s': a tensor computed eagerly from parameters is used: detach it, or compute it "
+                "inside the graph",
                 g->g->name);
         return IR_NONE;
     }
     if (!rt_array_is_contiguous(&t->a)) {
-        fe_fail(g->ctx, at, IR_ESTATE, "graph '%s': a leaf that is a view with gaps is captured: make it a parameter", g->g->name);
+        fe_fail(g->ctx, at, IR_ESTATE,
+                "graph '%s': a leaf that is a view with gaps is captured: make it a parameter", g->g->name);
         return IR_NONE;
     }
     fresh_name(g, t, name);
     ir_ref r = ir_graph_variable(g->g, name, &t->a.type);
-    if (r == IR_NONE) return IR_NONE;
+    if (r == IR_NONE)
+        return IR_NONE;
     fe_capture *c = fe_capture_add(g, t, r);
-    if (!c) return IR_NONE;
+    if (!c)
+        return IR_NONE;
     c->wants_grad = t->requires_grad;
     return r;
 }
@@ -151,21 +167,24 @@ ir_ref fe_capture_ref(tdm_graph *g, tdm_tensor *t, tdm_loc at)
         return IR_NONE;
     }
     fe_capture *known = fe_capture_find(g, t);
-    if (known) return known->current;
+    if (known)
+        return known->current;
     ir_ref r = capture(g, t, at);
-    if (r == IR_NONE) fe_graph_locate(g, at);
+    if (r == IR_NONE)
+        fe_graph_locate(g, at);
     return r;
 }
 
 tdm_tensor *tdm_input(tdm_context *ctx, const char *name, tdm_dtype d, tdm_dims shape, tdm_loc at)
 {
     fe_call c;
-    if (!fe_begin(&c, ctx, "input", at, false)) return fe_end(&c, 0);
+    if (!fe_begin(&c, ctx, "input", at, false))
+        return fe_end(&c, 0);
     if (!ctx->open || !name || !*name || !fe_valid_dtype(d) || shape.rank < 0 || shape.rank > TDM_MAX_RANK) {
-        const char *what = !ctx->open                 ? "no graph is open"
-                           : !name || !*name          ? "argument 'name' is NULL or empty"
-                           : !fe_valid_dtype(d)       ? "not a dtype"
-                                                      : "rank out of range";
+        const char *what = !ctx->open           ? "no graph is open"
+                           : !name || !*name    ? "argument 'name' is NULL or empty"
+                           : !fe_valid_dtype(d) ? "not a dtype"
+                                                : "rank out of range";
         fe_fail(ctx, at, ctx->open ? IR_EARG : IR_ESTATE, "input '%s': %s", name ? name : "", what);
         return fe_end(&c, 0);
     }
@@ -197,26 +216,33 @@ ir_ref fe_rng_ref(tdm_graph *g)
 tdm_status tdm_output(tdm_context *ctx, const char *name, tdm_tensor *t, tdm_loc at)
 {
     fe_call c;
-    if (!ctx) return TDM_EARG;
-    if (!fe_begin(&c, ctx, "output", at, false)) return tdm_error_code(ctx);
+    if (!ctx)
+        return TDM_EARG;
+    if (!fe_begin(&c, ctx, "output", at, false))
+        return tdm_error_code(ctx);
     if (!ctx->open || !name || !*name)
         return fe_fail(ctx, at, ctx->open ? IR_EARG : IR_ESTATE, "output '%s': %s", name ? name : "",
                        ctx->open ? "argument 'name' is NULL or empty" : "no graph is open");
     ir_val v = fe_use(&c, t, "t");
-    if (!v) return tdm_error_code(ctx);
-    if (ir_graph_output(ctx->open->g, name, ir_ref_of(v)) == IR_OK) return TDM_OK;
+    if (!v)
+        return tdm_error_code(ctx);
+    if (ir_graph_output(ctx->open->g, name, ir_ref_of(v)) == IR_OK)
+        return TDM_OK;
     fe_graph_locate(ctx->open, at);
     return tdm_error_code(ctx);
 }
 
 tdm_status tdm_graph_close(tdm_context *ctx)
 {
-    if (!ctx) return TDM_EARG;
-    if (!ctx->open) return fe_fail(ctx, nowhere, IR_ESTATE, "graph_close: no graph is open");
+    if (!ctx)
+        return TDM_EARG;
+    if (!ctx->open)
+        return fe_fail(ctx, nowhere, IR_ESTATE, "graph_close: no graph is open");
     tdm_graph *g = ctx->open;
     g->closed = true;
     ctx->open = NULL;
-    if (!tdm_ok(ctx)) return tdm_error_code(ctx);
+    if (!tdm_ok(ctx))
+        return tdm_error_code(ctx);
     ir_status s = ir_verify(g->g, &ctx->rt.error);
     return fe_status(s);
 }
@@ -224,10 +250,13 @@ tdm_status tdm_graph_close(tdm_context *ctx)
 static tdm_status assign_symbolic(tdm_graph *g, tdm_tensor *variable, tdm_tensor *value, tdm_loc at)
 {
     ir_ref r = fe_capture_ref(g, variable, at), v = r == IR_NONE ? IR_NONE : fe_capture_ref(g, value, at);
-    if (v == IR_NONE) return tdm_error_code(g->ctx);
+    if (v == IR_NONE)
+        return tdm_error_code(g->ctx);
     fe_capture *c = fe_capture_find(g, variable);
     if (!c || c->by_value)
-        return fe_fail(g->ctx, at, IR_EARG, "assign: the target is not a variable: make it one with tdm_variable or tdm_parameter");
+        return fe_fail(
+            g->ctx, at, IR_EARG,
+            "assign: the target is not a variable: make it one with tdm_variable or tdm_parameter");
     if (ir_graph_assign(g->g, c->leaf, v) != IR_OK) {
         fe_graph_locate(g, at);
         return tdm_error_code(g->ctx);
@@ -240,11 +269,17 @@ tdm_status tdm_assign(tdm_tensor *variable, tdm_tensor *value, tdm_loc at)
 {
     fe_call c;
     tdm_context *ctx = fe_context_of(variable, value, NULL);
-    if (!ctx) return TDM_EARG;
-    if (!fe_begin(&c, ctx, "assign", at, false)) return tdm_error_code(ctx);
-    if (!variable || !value) return fe_fail(ctx, at, IR_EARG, "assign: argument '%s' is NULL", variable ? "value" : "variable");
-    if (ctx->open) return assign_symbolic(ctx->open, variable, value, at);
-    if (!fe_use(&c, variable, "variable") || !fe_use(&c, value, "value")) return tdm_error_code(ctx);
-    if (rt_assign(variable, value) != IR_OK) fe_locate(ctx, at);
+    if (!ctx)
+        return TDM_EARG;
+    if (!fe_begin(&c, ctx, "assign", at, false))
+        return tdm_error_code(ctx);
+    if (!variable || !value)
+        return fe_fail(ctx, at, IR_EARG, "assign: argument '%s' is NULL", variable ? "value" : "variable");
+    if (ctx->open)
+        return assign_symbolic(ctx->open, variable, value, at);
+    if (!fe_use(&c, variable, "variable") || !fe_use(&c, value, "value"))
+        return tdm_error_code(ctx);
+    if (rt_assign(variable, value) != IR_OK)
+        fe_locate(ctx, at);
     return tdm_error_code(ctx);
 }

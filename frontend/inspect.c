@@ -10,7 +10,8 @@ static const tdm_loc nowhere = {NULL, 0};
 
 tdm_graph *tdm_graph_parse(tdm_context *ctx, const char *text, size_t size, const char *file)
 {
-    if (!ctx || !tdm_ok(ctx)) return NULL;
+    if (!ctx || !tdm_ok(ctx))
+        return NULL;
     if (!text || !file) {
         fe_fail(ctx, nowhere, IR_EARG, "graph_parse: argument '%s' is NULL", text ? "file" : "text");
         return NULL;
@@ -22,7 +23,8 @@ tdm_graph *tdm_graph_parse(tdm_context *ctx, const char *text, size_t size, cons
 char *tdm_graph_text(const tdm_graph *g)
 {
     char *text = NULL;
-    if (!g || ir_print(g->g, &text, &g->ctx->rt.error) != IR_OK) return NULL;
+    if (!g || ir_print(g->g, &text, &g->ctx->rt.error) != IR_OK)
+        return NULL;
     return text;
 }
 
@@ -36,16 +38,19 @@ void tdm_text_free(char *text)
 static int length(const pass_info *list)
 {
     int n = 0;
-    while (list[n].name) n++;
+    while (list[n].name)
+        n++;
     return n;
 }
 
 const char *tdm_pass_name(int i, const char **what)
 {
     int n = length(pass_pipeline);
-    if (i < 0 || i >= n + length(pass_extra)) return NULL;
+    if (i < 0 || i >= n + length(pass_extra))
+        return NULL;
     const pass_info *p = i < n ? &pass_pipeline[i] : &pass_extra[i - n];
-    if (what) *what = p->what;
+    if (what)
+        *what = p->what;
     return p->name;
 }
 
@@ -59,7 +64,8 @@ static int parse_passes(tdm_context *ctx, const char *list, const pass_info *row
         snprintf(name, sizeof name, "%.*s", (int)(len < 60 ? len : 60), list);
         const pass_info *p = pass_find(name);
         if (!p || n == 32) {
-            fe_fail(ctx, nowhere, IR_EARG, p ? "passes: more than 32 names" : "passes: there is no pass '%s'", name);
+            fe_fail(ctx, nowhere, IR_EARG, p ? "passes: more than 32 names" : "passes: there is no pass '%s'",
+                    name);
             return -1;
         }
         rows[n++] = p;
@@ -71,7 +77,8 @@ static int parse_passes(tdm_context *ctx, const char *list, const pass_info *row
 tdm_graph *tdm_graph_pass(const tdm_graph *g, const char *passes)
 {
     const pass_info *rows[32];
-    if (!g || !tdm_ok(g->ctx)) return NULL;
+    if (!g || !tdm_ok(g->ctx))
+        return NULL;
     tdm_context *ctx = g->ctx;
     pass_context pc = fe_pass_context(ctx);
     ir_graph *out;
@@ -86,7 +93,8 @@ tdm_graph *tdm_graph_pass(const tdm_graph *g, const char *passes)
         int n = parse_passes(ctx, passes, rows);
         out = n < 0 ? NULL : pass_run(&pc, g->g, rows, n, NULL, NULL, NULL, NULL);
     }
-    if (!out) fe_fail(ctx, nowhere, IR_EARG, "passes: failed on graph '%s'", g->g->name);
+    if (!out)
+        fe_fail(ctx, nowhere, IR_EARG, "passes: failed on graph '%s'", g->g->name);
     return out ? fe_graph_wrap(ctx, out) : NULL;
 }
 
@@ -99,11 +107,13 @@ int tdm_graph_nodes(const tdm_graph *g)
 
 static double node_flops(const ir_graph *g, const ir_node *n)
 {
-    if (!ir_type_is_static(&n->type)) return 0;
+    if (!ir_type_is_static(&n->type))
+        return 0;
     double each = ir_ops[n->op].flops, count = (double)ir_type_elements(&n->type);
     if (n->op == IR_dot_general) {
         const ir_type *x = &g->nodes[n->x[0]].type;
-        for (int i = 0; i < n->attrs->nk; i++) count *= (double)x->dims[n->attrs->dot.lhs_k[i]];
+        for (int i = 0; i < n->attrs->nk; i++)
+            count *= (double)x->dims[n->attrs->dot.lhs_k[i]];
     } else if (ir_ops[n->op].cls == IR_REDUCE) {
         count = (double)ir_type_elements(&g->nodes[n->x[0]].type);
     }
@@ -113,16 +123,19 @@ static double node_flops(const ir_graph *g, const ir_node *n)
 static double node_bytes(const ir_graph *g, const ir_node *n)
 {
     ir_class cls = ir_ops[n->op].cls;
-    if (cls == IR_LEAF || cls == IR_VIEW || !ir_type_is_static(&n->type)) return 0;
+    if (cls == IR_LEAF || cls == IR_VIEW || !ir_type_is_static(&n->type))
+        return 0;
     double b = (double)ir_type_bytes(&n->type);
     for (int i = 0; i < n->n; i++)
-        if (ir_type_is_static(&g->nodes[n->x[i]].type)) b += (double)ir_type_bytes(&g->nodes[n->x[i]].type);
+        if (ir_type_is_static(&g->nodes[n->x[i]].type))
+            b += (double)ir_type_bytes(&g->nodes[n->x[i]].type);
     return b;
 }
 
 bool tdm_graph_node(const tdm_graph *g, int i, tdm_node_info *out)
 {
-    if (!g || !out || i < 0 || i >= (int)g->g->count) return false;
+    if (!g || !out || i < 0 || i >= (int)g->g->count)
+        return false;
     const ir_node *n = &g->g->nodes[i];
     bool leaf = n->op == IR_input || n->op == IR_variable;
     *out = (tdm_node_info){
@@ -138,7 +151,8 @@ bool tdm_graph_node(const tdm_graph *g, int i, tdm_node_info *out)
         .bytes = node_bytes(g->g, n),
     };
     memcpy(out->dims, n->type.dims, sizeof out->dims);
-    for (int k = 0; k < n->n && k < 8; k++) out->operands[k] = (int)n->x[k];
+    for (int k = 0; k < n->n && k < 8; k++)
+        out->operands[k] = (int)n->x[k];
     return true;
 }
 
@@ -159,8 +173,10 @@ int tdm_graph_inputs(const tdm_graph *g)
 
 int tdm_graph_input(const tdm_graph *g, int i, bool *variable)
 {
-    if (!g || i < 0 || i >= g->g->input_count) return -1;
-    if (variable) *variable = g->g->nodes[g->g->inputs[i]].op == IR_variable;
+    if (!g || i < 0 || i >= g->g->input_count)
+        return -1;
+    if (variable)
+        *variable = g->g->nodes[g->g->inputs[i]].op == IR_variable;
     return (int)g->g->inputs[i];
 }
 
@@ -171,8 +187,10 @@ int tdm_graph_outputs(const tdm_graph *g)
 
 int tdm_graph_output(const tdm_graph *g, int i, const char **name)
 {
-    if (!g || i < 0 || i >= g->g->output_count) return -1;
-    if (name) *name = g->g->outputs[i].name;
+    if (!g || i < 0 || i >= g->g->output_count)
+        return -1;
+    if (name)
+        *name = g->g->outputs[i].name;
     return (int)g->g->outputs[i].value;
 }
 
@@ -183,8 +201,10 @@ int tdm_graph_assigns(const tdm_graph *g)
 
 int tdm_graph_assign(const tdm_graph *g, int i, int *variable)
 {
-    if (!g || i < 0 || i >= g->g->assign_count) return -1;
-    if (variable) *variable = (int)g->g->assigns[i].variable;
+    if (!g || i < 0 || i >= g->g->assign_count)
+        return -1;
+    if (variable)
+        *variable = (int)g->g->assigns[i].variable;
     return (int)g->g->assigns[i].value;
 }
 
@@ -197,7 +217,8 @@ const tdm_graph *tdm_program_graph(const tdm_program *p)
 
 int tdm_program_map(const tdm_program *p, int source_node)
 {
-    if (!p || source_node < 0 || (uint32_t)source_node >= p->map_count || p->map[source_node] == IR_NONE) return -1;
+    if (!p || source_node < 0 || (uint32_t)source_node >= p->map_count || p->map[source_node] == IR_NONE)
+        return -1;
     return (int)p->map[source_node];
 }
 
@@ -208,7 +229,8 @@ int tdm_program_kernels(const tdm_program *p)
 
 bool tdm_program_kernel(const tdm_program *p, int i, tdm_kernel_info *out)
 {
-    if (!p || !out || i < 0 || i >= p->p.kernel_count) return false;
+    if (!p || !out || i < 0 || i >= p->p.kernel_count)
+        return false;
     const ir_kernel *k = &p->p.graph->kernels.items[i];
     *out = (tdm_kernel_info){.name = k->name,
                              .kind = ir_kernel_kind_name(k->kind),
@@ -223,7 +245,8 @@ bool tdm_program_kernel(const tdm_program *p, int i, tdm_kernel_info *out)
 
 const char *tdm_program_stage(const tdm_program *p, int i, double *ms)
 {
-    if (!p || i < 0 || i >= p->p.stage_count) return NULL;
+    if (!p || i < 0 || i >= p->p.stage_count)
+        return NULL;
     *ms = p->p.stages[i].ms;
     return p->p.stages[i].name;
 }
@@ -235,11 +258,14 @@ size_t tdm_program_arena_bytes(const tdm_program *p)
 
 size_t tdm_program_memory_bytes(const tdm_program *p)
 {
-    if (!p) return 0;
+    if (!p)
+        return 0;
     const ir_graph *g = p->p.graph;
     size_t bytes = g->buffers.arena_bytes;
-    for (int i = 0; i < g->output_count; i++) bytes += ir_type_bytes(&g->nodes[g->outputs[i].value].type);
-    for (int i = 0; i < p->p.constant_count; i++) bytes += p->p.constant_bytes[i];
+    for (int i = 0; i < g->output_count; i++)
+        bytes += ir_type_bytes(&g->nodes[g->outputs[i].value].type);
+    for (int i = 0; i < p->p.constant_count; i++)
+        bytes += p->p.constant_bytes[i];
     return bytes;
 }
 
@@ -248,10 +274,12 @@ size_t tdm_program_memory_bytes(const tdm_program *p)
 tdm_status tdm_host(tdm_context *ctx, tdm_host_info *out)
 {
     cpu_set_t set;
-    if (!ctx || !out) return TDM_EARG;
+    if (!ctx || !out)
+        return TDM_EARG;
     *out = (tdm_host_info){.eager_isa = rt_level_name(ctx->rt.engine.level)};
     out->cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
     const cg_api *api = fe_codegen(ctx);
-    if (api) api->host(out->cpu, sizeof out->cpu, &out->lanes, out->llvm, sizeof out->llvm);
+    if (api)
+        api->host(out->cpu, sizeof out->cpu, &out->lanes, out->llvm, sizeof out->llvm);
     return tdm_error_code(ctx);
 }

@@ -1,5 +1,6 @@
-/* frontend/interpret.c: runs a graph node by node on the eager engine: what compare, debug and the tests hold compiled code to.
- * A value is freed after its last use, so the eager peak memory that is reported is honest. */
+/* frontend/interpret.c: runs a graph node by node on the eager engine: what compare, debug and the tests hold
+ * compiled code to. A value is freed after its last use, so the eager peak memory that is reported is honest.
+ */
 #include <stdlib.h>
 #include <time.h>
 
@@ -24,16 +25,21 @@ static double now_ns(void)
 static void find_last_uses(replay *p)
 {
     const ir_graph *g = p->g;
-    for (ir_ref r = 0; r < g->count; r++) p->last[r] = r;
     for (ir_ref r = 0; r < g->count; r++)
-        for (int i = 0; i < g->nodes[r].n; i++) p->last[g->nodes[r].x[i]] = r;
-    for (int i = 0; i < g->output_count; i++) p->last[g->outputs[i].value] = g->count;
-    for (int i = 0; i < g->assign_count; i++) p->last[g->assigns[i].value] = g->count;
+        p->last[r] = r;
+    for (ir_ref r = 0; r < g->count; r++)
+        for (int i = 0; i < g->nodes[r].n; i++)
+            p->last[g->nodes[r].x[i]] = r;
+    for (int i = 0; i < g->output_count; i++)
+        p->last[g->outputs[i].value] = g->count;
+    for (int i = 0; i < g->assign_count; i++)
+        p->last[g->assigns[i].value] = g->count;
 }
 
 static tdm_tensor *constant(replay *p, const ir_node *n)
 {
-    if (!n->attrs->splat) return rt_tensor_from(&p->ctx->rt, &n->type, n->attrs->constant.data);
+    if (!n->attrs->splat)
+        return rt_tensor_from(&p->ctx->rt, &n->type, n->attrs->constant.data);
     ir_type one = ir_type_make(n->type.dtype, 0, NULL);
     tdm_tensor *x = rt_tensor_from(&p->ctx->rt, &one, n->attrs->constant.data);
     ir_attrs a = {.type = n->type};
@@ -43,8 +49,10 @@ static tdm_tensor *constant(replay *p, const ir_node *n)
 static tdm_tensor *compute(replay *p, const ir_node *n)
 {
     tdm_tensor *x[8];
-    if (n->op == IR_constant) return constant(p, n);
-    for (int i = 0; i < n->n && i < 8; i++) x[i] = p->value[n->x[i]];
+    if (n->op == IR_constant)
+        return constant(p, n);
+    for (int i = 0; i < n->n && i < 8; i++)
+        x[i] = p->value[n->x[i]];
     return rt_op(&p->ctx->rt, n->op, n->attrs, x, n->n);
 }
 
@@ -53,13 +61,15 @@ static tdm_tensor *given(replay *p, ir_ref r, tdm_tensor *const *values)
     char want[96], got[96];
     const ir_node *n = &p->g->nodes[r];
     for (int i = 0; i < p->g->input_count; i++) {
-        if (p->g->inputs[i] != r) continue;
+        if (p->g->inputs[i] != r)
+            continue;
         tdm_tensor *t = values ? values[i] : NULL;
         if (tdm_is_error(t) || !t->storage)
             fe_fail(p->ctx, nowhere, IR_EARG, "interpret: input '%s' has no value", n->attrs->leaf.name);
         else if (!ir_type_eq(&t->a.type, &n->type))
-            fe_fail(p->ctx, nowhere, IR_ESHAPE, "interpret: input '%s' is %s, but %s was given", n->attrs->leaf.name,
-                    ir_type_text(&n->type, NULL, want, sizeof want), ir_type_text(&t->a.type, NULL, got, sizeof got));
+            fe_fail(p->ctx, nowhere, IR_ESHAPE, "interpret: input '%s' is %s, but %s was given",
+                    n->attrs->leaf.name, ir_type_text(&n->type, NULL, want, sizeof want),
+                    ir_type_text(&t->a.type, NULL, got, sizeof got));
         else
             return rt_retain(t);
     }
@@ -89,11 +99,13 @@ static bool step(replay *p, ir_ref r, tdm_tensor *const *values, tdm_visit *visi
     double start = now_ns();
     rt_scope_open(&p->ctx->rt);
     tdm_tensor *v = leaf ? given(p, r, values) : compute(p, n);
-    if (v && !leaf) v = rt_hold(v);
+    if (v && !leaf)
+        v = rt_hold(v);
     rt_scope_close(&p->ctx->rt);
     double ns = now_ns() - start;
     p->value[r] = v;
-    if (!v) return false;
+    if (!v)
+        return false;
     bool go_on = !visit || visit(user, (int)r, v, ns);
     drop_dead(p, r);
     return go_on;
@@ -112,13 +124,16 @@ static void give_out(replay *p, tdm_tensor **outputs, tdm_tensor **new_values)
     }
 }
 
-tdm_status tdm_interpret(const tdm_graph *g, tdm_tensor *const *values, tdm_visit *visit, void *user, tdm_tensor **outputs,
-                         tdm_tensor **new_values)
+tdm_status tdm_interpret(const tdm_graph *g, tdm_tensor *const *values, tdm_visit *visit, void *user,
+                         tdm_tensor **outputs, tdm_tensor **new_values)
 {
-    if (!g) return TDM_EARG;
+    if (!g)
+        return TDM_EARG;
     tdm_context *ctx = g->ctx;
-    if (!tdm_ok(ctx)) return tdm_error_code(ctx);
-    if (ctx->open) return fe_fail(ctx, nowhere, IR_ESTATE, "interpret: graph '%s' is open", ctx->open->g->name);
+    if (!tdm_ok(ctx))
+        return tdm_error_code(ctx);
+    if (ctx->open)
+        return fe_fail(ctx, nowhere, IR_ESTATE, "interpret: graph '%s' is open", ctx->open->g->name);
     replay p = {.ctx = ctx, .g = g->g};
     p.value = calloc((size_t)g->g->count + 1, sizeof *p.value);
     p.last = calloc((size_t)g->g->count + 1, sizeof *p.last);
@@ -126,13 +141,16 @@ tdm_status tdm_interpret(const tdm_graph *g, tdm_tensor *const *values, tdm_visi
         bool recording = tdm_grad_mode(ctx, false);
         find_last_uses(&p);
         ir_ref r = 0;
-        while (r < g->g->count && step(&p, r, values, visit, user)) r++;
-        if (r == g->g->count) give_out(&p, outputs, new_values);
+        while (r < g->g->count && step(&p, r, values, visit, user))
+            r++;
+        if (r == g->g->count)
+            give_out(&p, outputs, new_values);
         tdm_grad_mode(ctx, recording);
     } else {
         fe_fail(ctx, nowhere, IR_ENOMEM, "interpret: out of memory");
     }
-    for (ir_ref r = 0; p.value && r < g->g->count; r++) rt_release(p.value[r]);
+    for (ir_ref r = 0; p.value && r < g->g->count; r++)
+        rt_release(p.value[r]);
     free(p.value);
     free(p.last);
     return tdm_error_code(ctx);

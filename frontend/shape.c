@@ -5,13 +5,15 @@
 tdm_dims tdm_shape_of(const int64_t *zero_then_dims, int rank)
 {
     tdm_dims d = {.rank = rank};
-    for (int i = 0; i < rank && i < TDM_MAX_RANK; i++) d.dims[i] = zero_then_dims[i + 1];
+    for (int i = 0; i < rank && i < TDM_MAX_RANK; i++)
+        d.dims[i] = zero_then_dims[i + 1];
     return d;
 }
 
 static bool valid_rank(fe_call *c, tdm_dims shape)
 {
-    if (shape.rank >= 0 && shape.rank <= TDM_MAX_RANK) return true;
+    if (shape.rank >= 0 && shape.rank <= TDM_MAX_RANK)
+        return true;
     fe_fail(c->ctx, c->at, IR_ESHAPE, "%s: rank %d, expected 0 to %d", c->op, shape.rank, TDM_MAX_RANK);
     return false;
 }
@@ -23,11 +25,15 @@ static bool infer_extent(fe_call *c, const ir_type *x, tdm_dims *shape)
     int64_t known = 1;
 
     for (int i = 0; i < shape->rank; i++) {
-        if (shape->dims[i] == -1 && open < 0) open = i;
-        else if (shape->dims[i] > 0 && known <= IR_MAX_ELEMENTS / shape->dims[i]) known *= shape->dims[i];
-        else return true; /* inference names what is wrong */
+        if (shape->dims[i] == -1 && open < 0)
+            open = i;
+        else if (shape->dims[i] > 0 && known <= IR_MAX_ELEMENTS / shape->dims[i])
+            known *= shape->dims[i];
+        else
+            return true; /* inference names what is wrong */
     }
-    if (open < 0) return true;
+    if (open < 0)
+        return true;
     if (!ir_type_is_static(x) || ir_type_elements(x) % known != 0) {
         char text[96];
         fe_fail(c->ctx, c->at, IR_ESHAPE, "reshape: %s does not divide into extents whose product is %lld",
@@ -41,9 +47,11 @@ static bool infer_extent(fe_call *c, const ir_type *x, tdm_dims *shape)
 tdm_tensor *tdm_reshape(tdm_tensor *x, tdm_dims shape, tdm_loc at)
 {
     fe_call c;
-    if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "reshape", at, false)) return fe_end(&c, 0);
+    if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "reshape", at, false))
+        return fe_end(&c, 0);
     ir_val v = fe_use(&c, x, "x");
-    if (!v || !valid_rank(&c, shape) || !infer_extent(&c, c.s->type(c.s, v), &shape)) return fe_end(&c, 0);
+    if (!v || !valid_rank(&c, shape) || !infer_extent(&c, c.s->type(c.s, v), &shape))
+        return fe_end(&c, 0);
     return fe_end(&c, ir_e_reshape(c.s, v, shape.rank, shape.dims));
 }
 
@@ -51,20 +59,25 @@ tdm_tensor *tdm_transpose(tdm_tensor *x, const int *perm, tdm_loc at)
 {
     fe_call c;
     int reversed[IR_MAX_RANK];
-    if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "transpose", at, false)) return fe_end(&c, 0);
+    if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "transpose", at, false))
+        return fe_end(&c, 0);
     ir_val v = fe_use(&c, x, "x");
-    if (!v) return fe_end(&c, 0);
+    if (!v)
+        return fe_end(&c, 0);
     int rank = c.s->type(c.s, v)->rank;
-    for (int i = 0; i < rank; i++) reversed[i] = rank - 1 - i;
+    for (int i = 0; i < rank; i++)
+        reversed[i] = rank - 1 - i;
     return fe_end(&c, ir_e_transpose(c.s, v, perm ? perm : reversed));
 }
 
 tdm_tensor *tdm_broadcast_to(tdm_tensor *x, tdm_dims shape, tdm_loc at)
 {
     fe_call c;
-    if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "broadcast", at, false)) return fe_end(&c, 0);
+    if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "broadcast", at, false))
+        return fe_end(&c, 0);
     ir_val v = fe_use(&c, x, "x");
-    if (!v || !valid_rank(&c, shape)) return fe_end(&c, 0);
+    if (!v || !valid_rank(&c, shape))
+        return fe_end(&c, 0);
     return fe_end(&c, ir_e_broadcast(c.s, v, shape.rank, shape.dims));
 }
 
@@ -72,9 +85,11 @@ tdm_tensor *tdm_slice(tdm_tensor *x, int axis, int64_t start, int64_t limit, int
 {
     fe_call c;
     int64_t starts[IR_MAX_RANK], limits[IR_MAX_RANK], steps[IR_MAX_RANK];
-    if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "slice", at, false)) return fe_end(&c, 0);
+    if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "slice", at, false))
+        return fe_end(&c, 0);
     ir_val v = fe_use(&c, x, "x");
-    if (!v) return fe_end(&c, 0);
+    if (!v)
+        return fe_end(&c, 0);
     const ir_type *t = c.s->type(c.s, v);
     int a = axis < 0 ? axis + t->rank : axis;
     if (a < 0 || a >= t->rank) {
@@ -90,11 +105,13 @@ tdm_tensor *tdm_slice(tdm_tensor *x, int axis, int64_t start, int64_t limit, int
     return fe_end(&c, ir_e_slice(c.s, v, starts, limits, steps));
 }
 
-tdm_tensor *tdm_pad(tdm_tensor *x, const int64_t *low, const int64_t *high, const int64_t *interior, tdm_loc at)
+tdm_tensor *tdm_pad(tdm_tensor *x, const int64_t *low, const int64_t *high, const int64_t *interior,
+                    tdm_loc at)
 {
     const int64_t zeros[IR_MAX_RANK] = {0};
     fe_call c;
-    if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "pad", at, false)) return fe_end(&c, 0);
+    if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "pad", at, false))
+        return fe_end(&c, 0);
     ir_val v = fe_use(&c, x, "x");
     if (!low || !high) {
         fe_fail(c.ctx, at, IR_EARG, "pad: argument '%s' is NULL", low ? "high" : "low");

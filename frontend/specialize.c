@@ -1,5 +1,5 @@
-/* frontend/specialize.c: a copy of a graph in which every symbolic dim has a value ("n=128"): compiled programs are for
- * constant shapes. */
+/* frontend/specialize.c: a copy of a graph in which every symbolic dim has a value ("n=128"): compiled
+ * programs are for constant shapes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,8 @@
 
 static const tdm_loc nowhere = {NULL, 0};
 
-/* Values of g's symbols from "NAME=N" strings; false + error on a bad string, an unknown or a missing name. */
+/* Values of g's symbols from "NAME=N" strings; false + error on a bad string, an unknown or a missing name.
+ */
 static bool parse_values(tdm_context *ctx, const ir_graph *g, const char *const *dims, int64_t *values)
 {
     for (int i = 0; dims && dims[i]; i++) {
@@ -20,16 +21,20 @@ static bool parse_values(tdm_context *ctx, const ir_graph *g, const char *const 
             return false;
         }
         int k = 0;
-        while (k < g->symbol_count && (strlen(g->symbols[k]) != (size_t)(eq - dims[i]) || memcmp(g->symbols[k], dims[i], (size_t)(eq - dims[i])) != 0)) k++;
+        while (k < g->symbol_count && (strlen(g->symbols[k]) != (size_t)(eq - dims[i]) ||
+                                       memcmp(g->symbols[k], dims[i], (size_t)(eq - dims[i])) != 0))
+            k++;
         if (k == g->symbol_count) {
-            fe_fail(ctx, nowhere, IR_EARG, "dims: graph '%s' has no symbolic dim in '%.60s'", g->name, dims[i]);
+            fe_fail(ctx, nowhere, IR_EARG, "dims: graph '%s' has no symbolic dim in '%.60s'", g->name,
+                    dims[i]);
             return false;
         }
         values[k] = v;
     }
     for (int k = 0; k < g->symbol_count; k++)
         if (!values[k]) {
-            fe_fail(ctx, nowhere, IR_EARG, "graph '%s': symbolic dim '%s' needs a value (%s=N)", g->name, g->symbols[k], g->symbols[k]);
+            fe_fail(ctx, nowhere, IR_EARG, "graph '%s': symbolic dim '%s' needs a value (%s=N)", g->name,
+                    g->symbols[k], g->symbols[k]);
             return false;
         }
     return true;
@@ -39,7 +44,8 @@ static ir_type with_values(const ir_type *t, const int64_t *values)
 {
     ir_type r = *t;
     for (int i = 0; i < r.rank; i++)
-        if (r.dims[i] < 0) r.dims[i] = values[~r.dims[i]];
+        if (r.dims[i] < 0)
+            r.dims[i] = values[~r.dims[i]];
     return r;
 }
 
@@ -51,9 +57,12 @@ static ir_ref copy_node(ir_graph *out, const ir_node *n, const ir_ref *map, cons
     a.type = with_values(&a.type, values);
     out->sink.loc = n->loc;
     out->sink.region = n->region;
-    if (n->op == IR_input) return ir_graph_input(out, a.leaf.name, &a.type);
-    if (n->op == IR_variable) return ir_graph_variable(out, a.leaf.name, &a.type);
-    for (int i = 0; i < n->n && i < 8; i++) x[i] = map[n->x[i]];
+    if (n->op == IR_input)
+        return ir_graph_input(out, a.leaf.name, &a.type);
+    if (n->op == IR_variable)
+        return ir_graph_variable(out, a.leaf.name, &a.type);
+    for (int i = 0; i < n->n && i < 8; i++)
+        x[i] = map[n->x[i]];
     return ir_graph_append(out, n->op, &a, x, n->n);
 }
 
@@ -61,12 +70,15 @@ static bool copy_graph(const ir_graph *g, ir_graph *out, ir_ref *map, const int6
 {
     for (ir_ref r = 0; r < g->count; r++) {
         map[r] = copy_node(out, &g->nodes[r], map, values);
-        if (map[r] == IR_NONE) return false;
+        if (map[r] == IR_NONE)
+            return false;
     }
     for (int i = 0; i < g->output_count; i++)
-        if (ir_graph_output(out, g->outputs[i].name, map[g->outputs[i].value]) != IR_OK) return false;
+        if (ir_graph_output(out, g->outputs[i].name, map[g->outputs[i].value]) != IR_OK)
+            return false;
     for (int i = 0; i < g->assign_count; i++)
-        if (ir_graph_assign(out, map[g->assigns[i].variable], map[g->assigns[i].value]) != IR_OK) return false;
+        if (ir_graph_assign(out, map[g->assigns[i].variable], map[g->assigns[i].value]) != IR_OK)
+            return false;
     out->random_count = g->random_count;
     return true;
 }
@@ -82,18 +94,22 @@ ir_graph *fe_specialize(tdm_context *ctx, const ir_graph *g, const char *const *
         fe_fail(ctx, nowhere, IR_ENOMEM, "dims: out of memory");
     } else if (parse_values(ctx, g, dims, values)) {
         ok = copy_graph(g, out, map, values);
-        if (!ok) fe_fail(ctx, nowhere, out->error.status ? out->error.status : IR_EARG, "dims: %s", out->error.text);
+        if (!ok)
+            fe_fail(ctx, nowhere, out->error.status ? out->error.status : IR_EARG, "dims: %s",
+                    out->error.text);
     }
     free(values);
     free(map);
-    if (ok) return out;
+    if (ok)
+        return out;
     ir_graph_free(out);
     return NULL;
 }
 
 tdm_graph *tdm_graph_specialize(const tdm_graph *g, const char *const *dims)
 {
-    if (!g || !tdm_ok(g->ctx)) return NULL;
+    if (!g || !tdm_ok(g->ctx))
+        return NULL;
     ir_graph *out = fe_specialize(g->ctx, g->g, dims);
     return out ? fe_graph_wrap(g->ctx, out) : NULL;
 }

@@ -40,7 +40,8 @@ tdm_dtype tdm_dtype_of(const tdm_tensor *t)
 tdm_dims tdm_dims_of(const tdm_tensor *t)
 {
     tdm_dims d = {0};
-    if (tdm_is_error(t)) return d;
+    if (tdm_is_error(t))
+        return d;
     d.rank = t->a.type.rank;
     memcpy(d.dims, t->a.type.dims, sizeof d.dims);
     return d;
@@ -81,26 +82,28 @@ tdm_tensor *tdm_from_data(tdm_context *ctx, tdm_dtype d, tdm_dims shape, const v
 {
     fe_call c;
     ir_type t;
-    if (!fe_begin(&c, ctx, "from_data", at, false) || !checked_type(&c, d, shape, &t)) return fe_end(&c, 0);
+    if (!fe_begin(&c, ctx, "from_data", at, false) || !checked_type(&c, d, shape, &t))
+        return fe_end(&c, 0);
     if (!data) {
         fe_fail(ctx, at, IR_EARG, "from_data: argument 'data' is NULL");
         return fe_end(&c, 0);
     }
-    if (ctx->open) return fe_end(&c, ir_e_constant(c.s, &t, data, false));
+    if (ctx->open)
+        return fe_end(&c, ir_e_constant(c.s, &t, data, false));
     tdm_tensor *x = rt_tensor_from(&ctx->rt, &t, data);
     return fe_end(&c, rt_val(x));
 }
 
 static void fill(void *to, ir_dtype d, int64_t n, double v)
 {
-#define X(name, bytes, ctype, cls)                                        \
-    case IR_DT_##name:                                                    \
-        for (int64_t i = 0; i < n; i++) ((ctype *)to)[i] = (ctype)v;      \
+#define X(name, bytes, ctype, cls)       \
+    case IR_DT_##name:                   \
+        for (int64_t i = 0; i < n; i++)  \
+            ((ctype *)to)[i] = (ctype)v; \
         break;
     switch (d) {
         IR_DTYPES(X)
-    case IR_DT_COUNT:
-        break;
+    case IR_DT_COUNT: break;
     }
 #undef X
 }
@@ -108,8 +111,10 @@ static void fill(void *to, ir_dtype d, int64_t n, double v)
 /* Whether v, as the user wrote it, is a value of an integer dtype (floats take anything). */
 static bool representable(ir_dtype d, double v)
 {
-    static const double least[] = {[IR_DT_bool] = 0, [IR_DT_u8] = 0, [IR_DT_u32] = 0, [IR_DT_i32] = -0x1p31, [IR_DT_i64] = -0x1p63};
-    static const double past[] = {[IR_DT_bool] = 2, [IR_DT_u8] = 256, [IR_DT_u32] = 0x1p32, [IR_DT_i32] = 0x1p31, [IR_DT_i64] = 0x1p63};
+    static const double least[] = {
+        [IR_DT_bool] = 0, [IR_DT_u8] = 0, [IR_DT_u32] = 0, [IR_DT_i32] = -0x1p31, [IR_DT_i64] = -0x1p63};
+    static const double past[] = {
+        [IR_DT_bool] = 2, [IR_DT_u8] = 256, [IR_DT_u32] = 0x1p32, [IR_DT_i32] = 0x1p31, [IR_DT_i64] = 0x1p63};
     return ir_dtype_is_float(d) || (v >= least[d] && v < past[d]);
 }
 
@@ -117,14 +122,17 @@ tdm_tensor *tdm_full(tdm_context *ctx, tdm_dtype d, tdm_dims shape, double value
 {
     fe_call c;
     ir_type t;
-    if (!fe_begin(&c, ctx, "full", at, false) || !checked_type(&c, d, shape, &t)) return fe_end(&c, 0);
+    if (!fe_begin(&c, ctx, "full", at, false) || !checked_type(&c, d, shape, &t))
+        return fe_end(&c, 0);
     if (!representable((ir_dtype)d, value)) {
         fe_fail(ctx, at, IR_EARG, "full: %g is not a value of %s", value, tdm_dtype_name(d));
         return fe_end(&c, 0);
     }
-    if (ctx->open) return fe_end(&c, ir_e_fill(c.s, &t, value));
+    if (ctx->open)
+        return fe_end(&c, ir_e_fill(c.s, &t, value));
     tdm_tensor *x = rt_tensor_new(&ctx->rt, &t);
-    if (x) fill(x->a.data, (ir_dtype)d, ir_type_elements(&t), value);
+    if (x)
+        fill(x->a.data, (ir_dtype)d, ir_type_elements(&t), value);
     return fe_end(&c, rt_val(x));
 }
 
@@ -133,7 +141,8 @@ tdm_tensor *tdm_arange(tdm_context *ctx, tdm_dtype d, int64_t n, tdm_loc at)
     fe_call c;
     ir_type t;
     tdm_dims shape = {.rank = 1, .dims = {n}};
-    if (!fe_begin(&c, ctx, "arange", at, false) || !checked_type(&c, d, shape, &t)) return fe_end(&c, 0);
+    if (!fe_begin(&c, ctx, "arange", at, false) || !checked_type(&c, d, shape, &t))
+        return fe_end(&c, 0);
     return fe_end(&c, ir_e_iota(c.s, (ir_dtype)d, n));
 }
 
@@ -141,9 +150,11 @@ tdm_tensor *tdm_arange(tdm_context *ctx, tdm_dtype d, int64_t n, tdm_loc at)
 static tdm_status has_values(const tdm_tensor *t, const char *op)
 {
     const tdm_loc nowhere = {NULL, 0};
-    if (!t) return TDM_EARG;
+    if (!t)
+        return TDM_EARG;
     tdm_context *ctx = ctx_of(t);
-    if (tdm_is_error(t)) return tdm_error_code(ctx) ? tdm_error_code(ctx) : TDM_EARG;
+    if (tdm_is_error(t))
+        return tdm_error_code(ctx) ? tdm_error_code(ctx) : TDM_EARG;
     if (t->graph || !t->storage) {
         tdm_loc made = {t->loc.file, t->loc.line};
         return fe_fail(ctx, made.file ? made : nowhere, IR_ESTATE,
@@ -155,7 +166,8 @@ static tdm_status has_values(const tdm_tensor *t, const char *op)
 double tdm_item(const tdm_tensor *t)
 {
     const tdm_loc nowhere = {NULL, 0};
-    if (has_values(t, "item") != TDM_OK) return NAN;
+    if (has_values(t, "item") != TDM_OK)
+        return NAN;
     if (ir_type_elements(&t->a.type) != 1) {
         char text[96];
         fe_fail(ctx_of(t), nowhere, IR_ESHAPE, "item: %s has more than one element",
@@ -163,12 +175,10 @@ double tdm_item(const tdm_tensor *t)
         return NAN;
     }
 #define X(name, bytes, ctype, cls) \
-    case IR_DT_##name:             \
-        return (double)*(const ctype *)t->a.data;
+    case IR_DT_##name: return (double)*(const ctype *)t->a.data;
     switch ((ir_dtype)t->a.type.dtype) {
         IR_DTYPES(X)
-    case IR_DT_COUNT:
-        break;
+    case IR_DT_COUNT: break;
     }
 #undef X
     return NAN;
@@ -178,9 +188,11 @@ tdm_status tdm_read(const tdm_tensor *t, void *data, size_t bytes)
 {
     const tdm_loc nowhere = {NULL, 0};
     tdm_status s = has_values(t, "read");
-    if (s != TDM_OK) return s;
+    if (s != TDM_OK)
+        return s;
     if (!data || bytes != tdm_bytes(t))
-        return fe_fail(ctx_of(t), nowhere, IR_EARG, "read: room for %zu bytes, the tensor has %zu", data ? bytes : 0, tdm_bytes(t));
+        return fe_fail(ctx_of(t), nowhere, IR_EARG, "read: room for %zu bytes, the tensor has %zu",
+                       data ? bytes : 0, tdm_bytes(t));
     ir_status r = rt_copy_out(t, data);
     return r == IR_OK ? TDM_OK : fe_fail(ctx_of(t), nowhere, r, "read: out of memory");
 }
@@ -189,9 +201,11 @@ tdm_status tdm_write(tdm_tensor *t, const void *data, size_t bytes)
 {
     const tdm_loc nowhere = {NULL, 0};
     tdm_status s = has_values(t, "write");
-    if (s != TDM_OK) return s;
+    if (s != TDM_OK)
+        return s;
     if (!data || bytes != tdm_bytes(t))
-        return fe_fail(ctx_of(t), nowhere, IR_EARG, "write: %zu bytes given, the tensor has %zu", data ? bytes : 0, tdm_bytes(t));
+        return fe_fail(ctx_of(t), nowhere, IR_EARG, "write: %zu bytes given, the tensor has %zu",
+                       data ? bytes : 0, tdm_bytes(t));
     if (!rt_array_is_contiguous(&t->a))
         return fe_fail(ctx_of(t), nowhere, IR_EARG, "write: the tensor is a view with gaps");
     memcpy(t->a.data, data, bytes);
@@ -206,12 +220,14 @@ tdm_tensor *tdm_load_npy(tdm_context *ctx, const char *path)
     ir_type t;
     void *data = NULL;
 
-    if (!fe_begin(&c, ctx, "load_npy", nowhere, false)) return fe_end(&c, 0);
+    if (!fe_begin(&c, ctx, "load_npy", nowhere, false))
+        return fe_end(&c, 0);
     if (!path) {
         fe_fail(ctx, nowhere, IR_EARG, "load_npy: argument 'path' is NULL");
         return fe_end(&c, 0);
     }
-    if (rt_npy_read(path, &t, &data, c.s->err) != IR_OK) return fe_end(&c, 0);
+    if (rt_npy_read(path, &t, &data, c.s->err) != IR_OK)
+        return fe_end(&c, 0);
     ir_val v = ctx->open ? ir_e_constant(c.s, &t, data, false) : rt_val(rt_tensor_from(&ctx->rt, &t, data));
     free(data);
     return fe_end(&c, v);
@@ -221,13 +237,17 @@ tdm_status tdm_save_npy(const tdm_tensor *t, const char *path)
 {
     const tdm_loc nowhere = {NULL, 0};
     tdm_status s = has_values(t, "save_npy");
-    if (s != TDM_OK) return s;
-    if (!path) return fe_fail(ctx_of(t), nowhere, IR_EARG, "save_npy: argument 'path' is NULL");
+    if (s != TDM_OK)
+        return s;
+    if (!path)
+        return fe_fail(ctx_of(t), nowhere, IR_EARG, "save_npy: argument 'path' is NULL");
     size_t bytes = tdm_bytes(t);
     void *data = malloc(bytes);
-    if (!data) return fe_fail(ctx_of(t), nowhere, IR_ENOMEM, "save_npy: out of memory (%zu bytes)", bytes);
+    if (!data)
+        return fe_fail(ctx_of(t), nowhere, IR_ENOMEM, "save_npy: out of memory (%zu bytes)", bytes);
     ir_status r = rt_copy_out(t, data);
-    if (r == IR_OK) r = rt_npy_write(path, &t->a.type, data, &ctx_of(t)->rt.error);
+    if (r == IR_OK)
+        r = rt_npy_write(path, &t->a.type, data, &ctx_of(t)->rt.error);
     free(data);
     return fe_status(r);
 }
@@ -238,23 +258,29 @@ tdm_status tdm_save_npy(const tdm_tensor *t, const char *path)
 static tdm_tensor *own_storage(tdm_tensor *t)
 {
     tdm_context *ctx = ctx_of(t);
-    if (!t->grad_fn && t->storage->refs == 1 && rt_array_is_contiguous(&t->a) && t->a.data == t->storage->data) return t;
+    if (!t->grad_fn && t->storage->refs == 1 && rt_array_is_contiguous(&t->a) &&
+        t->a.data == t->storage->data)
+        return t;
     tdm_tensor *flat = rt_contiguous(t);
-    if (!flat) return NULL;
+    if (!flat)
+        return NULL;
     return rt_tensor_from(&ctx->rt, &t->a.type, flat->a.data);
 }
 
 static tdm_tensor *declare(tdm_tensor *t, const char *name, bool wants_grad, const char *op)
 {
     const tdm_loc nowhere = {NULL, 0};
-    if (has_values(t, op) != TDM_OK) return t ? ctx_of(t)->error_tensor : NULL;
+    if (has_values(t, op) != TDM_OK)
+        return t ? ctx_of(t)->error_tensor : NULL;
     tdm_context *ctx = ctx_of(t);
     if (wants_grad && !ir_dtype_is_float(t->a.type.dtype)) {
-        fe_fail(ctx, nowhere, IR_EDTYPE, "%s: a gradient needs a floating-point dtype, not %s", op, ir_dtype_name(t->a.type.dtype));
+        fe_fail(ctx, nowhere, IR_EDTYPE, "%s: a gradient needs a floating-point dtype, not %s", op,
+                ir_dtype_name(t->a.type.dtype));
         return ctx->error_tensor;
     }
     tdm_tensor *p = own_storage(t);
-    if (!p) return ctx->error_tensor;
+    if (!p)
+        return ctx->error_tensor;
     rt_hold(p);
     p->requires_grad = wants_grad;
     p->variable = true;

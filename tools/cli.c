@@ -30,7 +30,8 @@ bool cli_long(const char *text, long long lo, long long hi, long long *out)
     char *end;
     errno = 0;
     long long v = strtoll(text, &end, 10);
-    if (errno || end == text || *end || v < lo || v > hi) return false;
+    if (errno || end == text || *end || v < lo || v > hi)
+        return false;
     *out = v;
     return true;
 }
@@ -40,27 +41,28 @@ bool cli_run_option(int opt, tdm_options *o, bool *bad)
     long long v = 0;
     switch (opt) {
     case 1000:
-        if (!cli_long(optarg, 1, 1024, &v)) *bad = cli_bad("--threads %s: expected 1 to 1024", optarg) != 0;
+        if (!cli_long(optarg, 1, 1024, &v))
+            *bad = cli_bad("--threads %s: expected 1 to 1024", optarg) != 0;
         o->threads = (int)v;
         return true;
-    case 1001:
-        o->isa = optarg;
-        return true;
+    case 1001: o->isa = optarg; return true;
     case 1002:
         if (!cli_long(optarg, 1, 16, &v) || (v != 1 && v != 4 && v != 8 && v != 16))
             *bad = cli_bad("--width %s: expected 16, 8, 4 or 1", optarg) != 0;
         o->width = (int)v;
         return true;
     case 1003:
-        if (strcmp(optarg, "fast") == 0) *bad = cli_bad("--numerics fast is not built in: only strict is") != 0;
-        else if (strcmp(optarg, "strict") != 0) *bad = cli_bad("--numerics %s: expected strict or fast", optarg) != 0;
+        if (strcmp(optarg, "fast") == 0)
+            *bad = cli_bad("--numerics fast is not built in: only strict is") != 0;
+        else if (strcmp(optarg, "strict") != 0)
+            *bad = cli_bad("--numerics %s: expected strict or fast", optarg) != 0;
         return true;
     case 1004:
-        if (!cli_long(optarg, 0, INT64_MAX, &v)) *bad = cli_bad("--seed %s: expected a number from 0 up", optarg) != 0;
+        if (!cli_long(optarg, 0, INT64_MAX, &v))
+            *bad = cli_bad("--seed %s: expected a number from 0 up", optarg) != 0;
         o->seed = (uint64_t)v;
         return true;
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -72,14 +74,17 @@ int cli_next(int argc, char **argv, const struct option *options)
         cli_bad("%s: option '%s' needs a value", argv[0], argv[optind - 1]);
         return '?';
     }
-    if (opt == '?') cli_bad("%s: there is no option '%s' (tandem %s --help)", argv[0], argv[optind - 1], argv[0]);
+    if (opt == '?')
+        cli_bad("%s: there is no option '%s' (tandem %s --help)", argv[0], argv[optind - 1], argv[0]);
     return opt;
 }
 
 void cli_help(const char *verb, const char *details)
 {
     for (const cli_verb *v = cli_verbs; v->name; v++)
-        if (strcmp(v->name, verb) == 0) printf("usage: tandem %s %s\n\n%c%s.\n\n%s", verb, v->usage, v->what[0] - 'a' + 'A', v->what + 1, details);
+        if (strcmp(v->name, verb) == 0)
+            printf("usage: tandem %s %s\n\n%c%s.\n\n%s", verb, v->usage, v->what[0] - 'a' + 'A', v->what + 1,
+                   details);
 }
 
 tdm_context *cli_context(const tdm_options *o)
@@ -89,7 +94,8 @@ tdm_context *cli_context(const tdm_options *o)
         cli_bad("out of memory");
         return NULL;
     }
-    if (tdm_ok(ctx)) return ctx;
+    if (tdm_ok(ctx))
+        return ctx;
     cli_failed(ctx);
     tdm_context_free(ctx);
     return NULL;
@@ -115,11 +121,14 @@ void cli_progress(const char *what, double share, const char *note)
     enum { CELLS = 30 };
     char bar[CELLS + 1];
 
-    if (!cli_on_terminal()) return;
-    if (progress_shown && share < 1 && cli_now() - last < 0.05) return;
+    if (!cli_on_terminal())
+        return;
+    if (progress_shown && share < 1 && cli_now() - last < 0.05)
+        return;
     last = cli_now();
     int full = (int)(share * CELLS);
-    for (int i = 0; i < CELLS; i++) bar[i] = i < full ? '#' : '.';
+    for (int i = 0; i < CELLS; i++)
+        bar[i] = i < full ? '#' : '.';
     bar[CELLS] = '\0';
     fprintf(stderr, "\r%s [%s] %3.0f %%  %s\033[K", what, bar, share * 100, note);
     progress_shown = true;
@@ -127,7 +136,8 @@ void cli_progress(const char *what, double share, const char *note)
 
 void cli_progress_end(void)
 {
-    if (progress_shown) fputs("\r\033[K", stderr);
+    if (progress_shown)
+        fputs("\r\033[K", stderr);
     progress_shown = false;
 }
 
@@ -145,16 +155,20 @@ char *cli_read_file(const char *path, size_t *size)
         if (n + 65536 + 1 > room) {
             room = 2 * room + 65536 + 1;
             char *more = realloc(text, room);
-            if (!more) break;
+            if (!more)
+                break;
             text = more;
         }
         size_t got = fread(text + n, 1, room - n - 1, f);
         n += got;
-        if (got == 0) break;
+        if (got == 0)
+            break;
     }
     bool ok = text && !ferror(f) && feof(f);
-    if (!ok) cli_bad("%s: can't be read: %s", path, errno ? strerror(errno) : "out of memory");
-    if (f != stdin) fclose(f);
+    if (!ok)
+        cli_bad("%s: can't be read: %s", path, errno ? strerror(errno) : "out of memory");
+    if (f != stdin)
+        fclose(f);
     if (!ok) {
         free(text);
         return NULL;

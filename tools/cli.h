@@ -30,29 +30,32 @@ int cmd_version(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
 /* --threads --isa --width --numerics --seed: taken by every verb that runs code. */
-#define CLI_RUN_OPTIONS                                                                                              \
-    {"threads", required_argument, NULL, 1000}, {"isa", required_argument, NULL, 1001},                              \
-        {"width", required_argument, NULL, 1002}, {"numerics", required_argument, NULL, 1003},                       \
+#define CLI_RUN_OPTIONS                                                                        \
+    {"threads", required_argument, NULL, 1000}, {"isa", required_argument, NULL, 1001},        \
+        {"width", required_argument, NULL, 1002}, {"numerics", required_argument, NULL, 1003}, \
         {"seed", required_argument, NULL, 1004}, {"help", no_argument, NULL, 'h'}, {0}
-#define CLI_RUN_HELP                                                                                                 \
-    "  --threads N        threads (default: one for each CPU)\n"                                                     \
-    "  --isa LEVEL        x86-64, x86-64-v3 or x86-64-v4: eager kernels and compiled code (default: this CPU)\n"     \
-    "  --width N          f32 lanes of compiled code: 16, 8, 4 or 1 (default: widest)\n"                             \
-    "  --numerics MODE    strict (default: the same bits in both engines); fast is not built in yet\n"               \
+#define CLI_RUN_HELP                                                                                   \
+    "  --threads N        threads (default: one for each CPU)\n"                                       \
+    "  --isa LEVEL        x86-64, x86-64-v3 or x86-64-v4, for eager kernels and compiled code\n"       \
+    "                     (default: this CPU)\n"                                                       \
+    "  --width N          f32 lanes of compiled code: 16, 8, 4 or 1 (default: widest)\n"               \
+    "  --numerics MODE    strict (default: the same bits in both engines); fast is not built in yet\n" \
     "  --seed N           of the random ops (default 0)\n"
 /* Takes one option of CLI_RUN_OPTIONS; false when `opt` is none of them.  A bad value ends in *bad. */
 bool cli_run_option(int opt, tdm_options *o, bool *bad);
 
 /* getopt_long with our own one-line message: returns -1 at the end, '?' after a message was printed. */
 int cli_next(int argc, char **argv, const struct option *options);
-void cli_help(const char *verb, const char *details); /* usage from the table, then details, on standard output */
-__attribute__((format(printf, 1, 2))) int cli_bad(const char *fmt, ...); /* "tandem: ..." on standard error; CLI_BAD */
+/* usage from the table, then details, on standard output */
+void cli_help(const char *verb, const char *details);
+/* "tandem: ..." on standard error; CLI_BAD */
+__attribute__((format(printf, 1, 2))) int cli_bad(const char *fmt, ...);
 int cli_failed(tdm_context *ctx); /* the context's error as cli_bad */
 bool cli_long(const char *text, long long lo, long long hi, long long *out);
 /* A context for the options; NULL after a message. */
 tdm_context *cli_context(const tdm_options *o);
 
-double cli_now(void); /* seconds, monotonic */
+double cli_now(void);       /* seconds, monotonic */
 bool cli_on_terminal(void); /* progress and colour are for terminals */
 void cli_progress(const char *what, double share, const char *note); /* redraws one line on standard error */
 void cli_progress_end(void);
@@ -69,9 +72,9 @@ typedef struct cli_inputs {
     int dim_count;
 } cli_inputs;
 #define CLI_INPUT_OPTIONS {"input", required_argument, NULL, 1010}, {"dim", required_argument, NULL, 1011}
-#define CLI_INPUT_HELP                                                                                               \
-    "  --input NAME=V     V is a .npy file, random[:SEED] or zeros; sets variables too (default random:i, i the\n"   \
-    "                     position from 1; integers 0)\n"                                                            \
+#define CLI_INPUT_HELP                                                                             \
+    "  --input NAME=V     V is a .npy file, random[:SEED] or zeros; sets variables too (default\n" \
+    "                     random:i, i the position from 1; integers 0)\n"                          \
     "  --dim SYM=N        value of a symbolic dim\n"
 bool cli_input_option(int opt, cli_inputs *in, bool *bad);
 /* The graph with its dims set; NULL after a message. */

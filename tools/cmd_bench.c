@@ -1,4 +1,5 @@
-/* tools/cmd_bench.c: `tandem bench`: times workloads, prints a table, writes JSON; --serve lets a harness interleave peers. */
+/* tools/cmd_bench.c: `tandem bench`: times workloads, prints a table, writes JSON; --serve lets a harness
+ * interleave peers. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +27,10 @@ typedef struct subject {
 
 static void call(subject *s)
 {
-    if (s->job) bench_job_call(s->job);
-    else model_job_call(s->model);
+    if (s->job)
+        bench_job_call(s->job);
+    else
+        model_job_call(s->model);
 }
 
 static int outputs(subject *s, tdm_tensor **out, int room)
@@ -45,10 +48,12 @@ static double peak_rss_mb(void)
 static json_t *print_to_json(const bench_print *p)
 {
     json_t *shape = json_array(), *samples = json_array();
-    for (int i = 0; i < p->shape.rank; i++) json_array_append_new(shape, json_integer(p->shape.dims[i]));
-    for (int i = 0; i < p->sample_count; i++) json_array_append_new(samples, json_real(p->samples[i]));
-    return json_pack("{s:o,s:f,s:f,s:f,s:f,s:o}", "shape", shape, "sum", p->sum, "sum_abs", p->sum_abs, "l2", p->l2, "dot", p->dot,
-                     "samples", samples);
+    for (int i = 0; i < p->shape.rank; i++)
+        json_array_append_new(shape, json_integer(p->shape.dims[i]));
+    for (int i = 0; i < p->sample_count; i++)
+        json_array_append_new(samples, json_real(p->samples[i]));
+    return json_pack("{s:o,s:f,s:f,s:f,s:f,s:o}", "shape", shape, "sum", p->sum, "sum_abs", p->sum_abs, "l2",
+                     p->l2, "dot", p->dot, "samples", samples);
 }
 
 /* One record per floating-point output. */
@@ -59,16 +64,19 @@ static json_t *fingerprints(subject *s)
     json_t *list = json_array();
     for (int i = 0; i < n; i++) {
         bench_print p;
-        if (bench_fingerprint(out[i], &p)) json_array_append_new(list, print_to_json(&p));
+        if (bench_fingerprint(out[i], &p))
+            json_array_append_new(list, print_to_json(&p));
     }
     return list;
 }
 
-static json_t *record(const bench_args *a, const char *name, int engine, tdm_context *ctx, double compile_s, double first_s, subject *s)
+static json_t *record(const bench_args *a, const char *name, int engine, tdm_context *ctx, double compile_s,
+                      double first_s, subject *s)
 {
-    return json_pack("{s:s,s:s,s:i,s:s,s:f,s:f,s:f,s:o}", "workload", name, "engine", engines[engine], "threads", tdm_threads(ctx),
-                     "numerics", a->options.numerics == TDM_FAST ? "fast" : "strict", "compile_s", compile_s, "first_call_s", first_s,
-                     "peak_rss_mb", peak_rss_mb(), "fingerprint", fingerprints(s));
+    return json_pack("{s:s,s:s,s:i,s:s,s:f,s:f,s:f,s:o}", "workload", name, "engine", engines[engine],
+                     "threads", tdm_threads(ctx), "numerics",
+                     a->options.numerics == TDM_FAST ? "fast" : "strict", "compile_s", compile_s,
+                     "first_call_s", first_s, "peak_rss_mb", peak_rss_mb(), "fingerprint", fingerprints(s));
 }
 
 static int by_value(const void *a, const void *b)
@@ -90,7 +98,8 @@ static void measure(subject *s, double min_time, double *min_ms, double *median_
     double start = cli_now();
     while (n < MOST && (n < 5 || cli_now() - start < min_time)) {
         double t = cli_now();
-        for (long i = 0; i < batch; i++) call(s);
+        for (long i = 0; i < batch; i++)
+            call(s);
         ms[n++] = (cli_now() - t) * 1e3 / (double)batch;
     }
     qsort(ms, (size_t)n, sizeof *ms, by_value);
@@ -110,7 +119,8 @@ static void serve(subject *s, json_t *ready)
     while (fgets(line, sizeof line, stdin)) {
         long n = strtol(line, NULL, 10);
         double t = cli_now();
-        for (long i = 0; i < n; i++) call(s);
+        for (long i = 0; i < n; i++)
+            call(s);
         printf("%ld %.0f\n", n, (cli_now() - t) * 1e9);
         fflush(stdout);
     }
@@ -123,12 +133,16 @@ static int run_one(const bench_args *a, const char *name, int engine, json_t *re
     long reps;
     const bench_workload *w = bench_find(name);
     tdm_context *ctx = cli_context(&a->options);
-    if (!ctx) return CLI_BAD;
+    if (!ctx)
+        return CLI_BAD;
     subject s = {0};
-    if (w) s.job = bench_job_new(ctx, w, engine == 1, &compile_s, &first_s);
-    else s.model = model_job_new(ctx, name, engine == 1, &compile_s, &first_s);
+    if (w)
+        s.job = bench_job_new(ctx, w, engine == 1, &compile_s, &first_s);
+    else
+        s.model = model_job_new(ctx, name, engine == 1, &compile_s, &first_s);
     int status = s.job || s.model ? CLI_OK : CLI_BAD;
-    if (status == CLI_BAD && !tdm_ok(ctx)) cli_failed(ctx);
+    if (status == CLI_BAD && !tdm_ok(ctx))
+        cli_failed(ctx);
     if (status == CLI_OK) {
         json_t *r = record(a, name, engine, ctx, compile_s, first_s, &s);
         if (a->serve) {
@@ -139,12 +153,13 @@ static int run_one(const bench_args *a, const char *name, int engine, json_t *re
             json_object_set_new(r, "median_ms", json_real(median_ms));
             json_object_set_new(r, "reps", json_integer(reps));
             json_object_set_new(r, "peak_rss_mb", json_real(peak_rss_mb()));
-            printf("%-18s %-6s %12.6f %12.6f %10.1f %10.1f %10ld\n", name, engines[engine], min_ms, median_ms, compile_s * 1e3,
-                   first_s * 1e3, reps);
+            printf("%-18s %-6s %12.6f %12.6f %10.1f %10.1f %10ld\n", name, engines[engine], min_ms, median_ms,
+                   compile_s * 1e3, first_s * 1e3, reps);
             fflush(stdout);
             json_array_append(results, r);
         }
-        if (!tdm_ok(ctx)) status = cli_failed(ctx);
+        if (!tdm_ok(ctx))
+            status = cli_failed(ctx);
         json_decref(r);
     }
     bench_job_free(s.job);
@@ -158,9 +173,10 @@ static const char help[] =
     "  --engine E         static, eager or static,eager (default: both; --serve: static)\n"
     "  --min-time S       seconds to measure each for (default 0.5)\n"
     "  --json FILE        writes an array of records\n"
-    "  --serve            one NAME: prints `ready {json}`, then for every line N on standard input makes N calls and\n"
-    "                     prints `N TOTAL_NS`\n" CLI_RUN_HELP
-    "\nA NAME that is no workload is taken as a MODEL file (.tdm).  Times are of one call, inputs in place.\n";
+    "  --serve            one NAME: prints `ready {json}`, then for every line N on standard input makes\n"
+    "                     N calls and prints `N TOTAL_NS`\n" CLI_RUN_HELP
+    "\nA NAME that is no workload is taken as a MODEL file (.tdm).  Times are of one call,\n"
+    "inputs in place.\n";
 
 static bool parse_engines(bench_args *a, const char *text)
 {
@@ -168,16 +184,18 @@ static bool parse_engines(bench_args *a, const char *text)
     a->engine[1] = strstr(text, "eager") || strstr(text, "both");
     static const char *const known[] = {"static", "eager", "both", "static,eager", "eager,static"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(text, known[i]) == 0) return true;
+        if (strcmp(text, known[i]) == 0)
+            return true;
     cli_bad("--engine %s: expected static, eager or static,eager", text);
     return false;
 }
 
 static int parse(int argc, char **argv, bench_args *a)
 {
-    static const struct option options[] = {{"list", no_argument, NULL, 1},     {"serve", no_argument, NULL, 2},
-                                            {"engine", required_argument, NULL, 3}, {"min-time", required_argument, NULL, 4},
-                                            {"json", required_argument, NULL, 5},   CLI_RUN_OPTIONS};
+    static const struct option options[] = {
+        {"list", no_argument, NULL, 1},         {"serve", no_argument, NULL, 2},
+        {"engine", required_argument, NULL, 3}, {"min-time", required_argument, NULL, 4},
+        {"json", required_argument, NULL, 5},   CLI_RUN_OPTIONS};
     bool bad = false;
     for (int opt; (opt = cli_next(argc, argv, options)) != -1;) {
         char *end;
@@ -185,22 +203,30 @@ static int parse(int argc, char **argv, bench_args *a)
             cli_help("bench", help);
             return 1;
         }
-        if (opt == '?') return -1;
-        if (opt == 1) a->list = true;
-        else if (opt == 2) a->serve = true;
-        else if (opt == 3) bad |= !parse_engines(a, optarg);
+        if (opt == '?')
+            return -1;
+        if (opt == 1)
+            a->list = true;
+        else if (opt == 2)
+            a->serve = true;
+        else if (opt == 3)
+            bad |= !parse_engines(a, optarg);
         else if (opt == 4) {
             a->min_time = strtod(optarg, &end);
-            if (*end || !(a->min_time > 0 && a->min_time < 1e6)) bad = cli_bad("--min-time %s: expected seconds", optarg) != 0;
-        } else if (opt == 5) a->json = optarg;
-        else cli_run_option(opt, &a->options, &bad);
+            if (*end || !(a->min_time > 0 && a->min_time < 1e6))
+                bad = cli_bad("--min-time %s: expected seconds", optarg) != 0;
+        } else if (opt == 5)
+            a->json = optarg;
+        else
+            cli_run_option(opt, &a->options, &bad);
     }
     return bad ? -1 : 0;
 }
 
 static int write_json(const char *path, json_t *results)
 {
-    if (json_dump_file(results, path, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) == 0) return CLI_OK;
+    if (json_dump_file(results, path, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) == 0)
+        return CLI_OK;
     return cli_bad("%s: can't be written", path);
 }
 
@@ -208,24 +234,32 @@ int cmd_bench(int argc, char **argv)
 {
     bench_args a = {.min_time = 0.5};
     int parsed = parse(argc, argv, &a);
-    if (parsed) return parsed < 0 ? CLI_BAD : CLI_OK;
+    if (parsed)
+        return parsed < 0 ? CLI_BAD : CLI_OK;
     if (a.list) {
-        for (int i = 0; bench_at(i); i++) printf("%s\n", bench_at(i)->name);
+        for (int i = 0; bench_at(i); i++)
+            printf("%s\n", bench_at(i)->name);
         return CLI_OK;
     }
-    if (!a.engine[0] && !a.engine[1]) a.engine[0] = true, a.engine[1] = !a.serve;
+    if (!a.engine[0] && !a.engine[1])
+        a.engine[0] = true, a.engine[1] = !a.serve;
     int names = argc - optind;
-    if (a.serve && (names != 1 || (a.engine[0] && a.engine[1]))) return cli_bad("bench --serve: expected one NAME and one --engine");
+    if (a.serve && (names != 1 || (a.engine[0] && a.engine[1])))
+        return cli_bad("bench --serve: expected one NAME and one --engine");
     for (int i = 0; i < names; i++)
         if (!bench_find(argv[optind + i]) && !strchr(argv[optind + i], '.') && !strchr(argv[optind + i], '/'))
             return cli_bad("bench: there is no workload '%s' (tandem bench --list)", argv[optind + i]);
     json_t *results = json_array();
     int status = CLI_OK;
-    if (!a.serve) printf("%-18s %-6s %12s %12s %10s %10s %10s\n", "workload", "engine", "min ms", "median ms", "compile ms", "first ms", "calls");
+    if (!a.serve)
+        printf("%-18s %-6s %12s %12s %10s %10s %10s\n", "workload", "engine", "min ms", "median ms",
+               "compile ms", "first ms", "calls");
     for (int i = 0; status == CLI_OK && (names ? i < names : bench_at(i) != NULL); i++)
         for (int e = 0; e < 2 && status == CLI_OK; e++)
-            if (a.engine[e]) status = run_one(&a, names ? argv[optind + i] : bench_at(i)->name, e, results);
-    if (status == CLI_OK && a.json) status = write_json(a.json, results);
+            if (a.engine[e])
+                status = run_one(&a, names ? argv[optind + i] : bench_at(i)->name, e, results);
+    if (status == CLI_OK && a.json)
+        status = write_json(a.json, results);
     json_decref(results);
     return status;
 }

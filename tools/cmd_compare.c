@@ -1,4 +1,5 @@
-/* tools/cmd_compare.c: `tandem compare`: both engines on one model: bits, the first node that differs, times and memory. */
+/* tools/cmd_compare.c: `tandem compare`: both engines on one model: bits, the first node that differs, times
+ * and memory. */
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -14,18 +15,18 @@ typedef struct compare_args {
     const char *json;
 } compare_args;
 
-static const char help[] =
-    CLI_INPUT_HELP
+static const char help[] = CLI_INPUT_HELP
     "  --gradients        differentiate every float input and variable too (upstream U(77))\n"
     "  --rtol R --atol A  accept differences within atol + rtol |eager| (default: the same bits)\n"
     "  --per-node         print every node's kernel and eager time\n"
-    "  --json FILE        the same as JSON\n" CLI_RUN_HELP
-    "\nExit status 1 when the engines differ.\n";
+    "  --json FILE        the same as JSON\n" CLI_RUN_HELP "\nExit status 1 when the engines differ.\n";
 
 static void loc_text(const tdm_node_info *n, char *text, size_t size)
 {
-    if (n->file[0]) snprintf(text, size, "%s:%u", n->file, n->line);
-    else snprintf(text, size, "-");
+    if (n->file[0])
+        snprintf(text, size, "%s:%u", n->file, n->line);
+    else
+        snprintf(text, size, "-");
 }
 
 static void print_results(const comparison *c)
@@ -33,10 +34,13 @@ static void print_results(const comparison *c)
     for (int i = 0; i < c->n_results; i++) {
         const difference *d = &c->results[i];
         bool assign = i >= tdm_graph_outputs(c->source);
-        if (d->equal) printf("%-6s %-24s the same bits\n", assign ? "assign" : "output", c->result_names[i]);
+        if (d->equal)
+            printf("%-6s %-24s the same bits\n", assign ? "assign" : "output", c->result_names[i]);
         else
-            printf("%-6s %-24s DIFFERS: max %.9g ulp, %.9g absolute; first at element %lld: eager %.9g, static %.9g\n", assign ? "assign" : "output",
-                   c->result_names[i], d->max_ulp, d->max_abs, (long long)d->first, d->a, d->b);
+            printf("%-6s %-24s DIFFERS: max %.9g ulp, %.9g absolute; first at element %lld: eager %.9g, "
+                   "static %.9g\n",
+                   assign ? "assign" : "output", c->result_names[i], d->max_ulp, d->max_abs,
+                   (long long)d->first, d->a, d->b);
     }
 }
 
@@ -50,12 +54,15 @@ static void print_divergence(const comparison *c)
 {
     char loc[300];
     tdm_node_info n;
-    if (c->bad_node < 0) return;
+    if (c->bad_node < 0)
+        return;
     tdm_graph_node(c->bad_final ? tdm_program_graph(c->program) : c->source, c->bad_node, &n);
     loc_text(&n, loc, sizeof loc);
-    printf("first difference: node %%%d%s = %s at %s, kernel %s: element %lld is %.9g eager, %.9g static (max %.9g ulp); broken %s\n",
-           c->bad_node, c->bad_final ? " of the optimised graph" : "", n.op, loc, kernel_name(c, c->bad_kernel), (long long)c->bad.first,
-           c->bad.a, c->bad.b, c->bad.max_ulp, c->broken_by_pass ? "by a pass" : "in fuse, plan or code generation");
+    printf("first difference: node %%%d%s = %s at %s, kernel %s: element %lld is %.9g eager, %.9g "
+           "static (max %.9g ulp); broken %s\n",
+           c->bad_node, c->bad_final ? " of the optimised graph" : "", n.op, loc,
+           kernel_name(c, c->bad_kernel), (long long)c->bad.first, c->bad.a, c->bad.b, c->bad.max_ulp,
+           c->broken_by_pass ? "by a pass" : "in fuse, plan or code generation");
 }
 
 static void print_nodes(const comparison *c)
@@ -71,10 +78,14 @@ static void print_nodes(const comparison *c)
             tdm_kernel_info info;
             tdm_program_kernel(c->program, k, &info);
             for (int i = 0; i < info.n_nodes; i++)
-                if ((int)info.nodes[i] == image) kernel = k;
+                if ((int)info.nodes[i] == image)
+                    kernel = k;
         }
         snprintf(id, sizeof id, "%%%d", r);
-        printf("%-6s %-14s %-10s %-24s %s\n", id, n.op, n.region, loc, image < 0 ? "gone" : kernel < 0 ? "memory" : kernel_name(c, kernel));
+        printf("%-6s %-14s %-10s %-24s %s\n", id, n.op, n.region, loc,
+               image < 0    ? "gone"
+               : kernel < 0 ? "memory"
+                            : kernel_name(c, kernel));
     }
 }
 
@@ -83,12 +94,15 @@ static void print_costs(const comparison *c)
     double ms, calls = side_break_even(c->build_s, c->side.eager_us, c->side.static_us);
     const char *name;
     printf("\ncompile");
-    for (int i = 0; (name = tdm_program_stage(c->program, i, &ms)); i++) printf("%s %s %.2f", i ? "," : "", name, ms);
+    for (int i = 0; (name = tdm_program_stage(c->program, i, &ms)); i++)
+        printf("%s %s %.2f", i ? "," : "", name, ms);
     printf(" ms (%.1f in all)\n", c->build_s * 1e3);
-    printf("memory  static %.3f MB (arena, outputs, constants), eager peak %.3f MB\n", (double)tdm_program_memory_bytes(c->program) * 1e-6,
-           (double)c->eager_peak * 1e-6);
-    if (calls >= 0) printf("compiling has paid after %.0f calls\n", calls);
-    else printf("compiling does not pay here: a static call is not faster\n");
+    printf("memory  static %.3f MB (arena, outputs, constants), eager peak %.3f MB\n",
+           (double)tdm_program_memory_bytes(c->program) * 1e-6, (double)c->eager_peak * 1e-6);
+    if (calls >= 0)
+        printf("compiling has paid after %.0f calls\n", calls);
+    else
+        printf("compiling does not pay here: a static call is not faster\n");
 }
 
 static json_t *number(double v)
@@ -100,8 +114,9 @@ static json_t *results_json(const comparison *c)
 {
     json_t *list = json_array();
     for (int i = 0; i < c->n_results; i++)
-        json_array_append_new(list, json_pack("{s:s,s:b,s:o,s:o}", "name", c->result_names[i], "bit_equal", c->results[i].equal, "max_ulp",
-                                              number(c->results[i].max_ulp), "max_abs", number(c->results[i].max_abs)));
+        json_array_append_new(list, json_pack("{s:s,s:b,s:o,s:o}", "name", c->result_names[i], "bit_equal",
+                                              c->results[i].equal, "max_ulp", number(c->results[i].max_ulp),
+                                              "max_abs", number(c->results[i].max_abs)));
     return list;
 }
 
@@ -109,11 +124,13 @@ static json_t *divergence_json(const comparison *c)
 {
     char id[24], loc[300];
     tdm_node_info n;
-    if (c->bad_node < 0) return json_null();
+    if (c->bad_node < 0)
+        return json_null();
     tdm_graph_node(c->bad_final ? tdm_program_graph(c->program) : c->source, c->bad_node, &n);
     loc_text(&n, loc, sizeof loc);
     snprintf(id, sizeof id, "%%%d", c->bad_node);
-    return json_pack("{s:s,s:s,s:s,s:s,s:n}", "node", id, "op", n.op, "kernel", kernel_name(c, c->bad_kernel), "loc", loc, "pass");
+    return json_pack("{s:s,s:s,s:s,s:s,s:n}", "node", id, "op", n.op, "kernel", kernel_name(c, c->bad_kernel),
+                     "loc", loc, "pass");
 }
 
 static json_t *kernels_json(const comparison *c)
@@ -122,9 +139,11 @@ static json_t *kernels_json(const comparison *c)
     for (int i = 0; i < c->side.count; i++) {
         const side_kernel *k = &c->side.kernels[i];
         json_t *nodes = json_array();
-        for (int n = 0; n < k->info.n_nodes; n++) json_array_append_new(nodes, json_sprintf("%%%u", k->info.nodes[n]));
-        json_array_append_new(list, json_pack("{s:s,s:o,s:f,s:f,s:f}", "name", k->info.name, "nodes", nodes, "static_us", k->static_us,
-                                              "eager_us", k->eager_us, "bytes", k->static_bytes));
+        for (int n = 0; n < k->info.n_nodes; n++)
+            json_array_append_new(nodes, json_sprintf("%%%u", k->info.nodes[n]));
+        json_array_append_new(list, json_pack("{s:s,s:o,s:f,s:f,s:f}", "name", k->info.name, "nodes", nodes,
+                                              "static_us", k->static_us, "eager_us", k->eager_us, "bytes",
+                                              k->static_bytes));
     }
     return list;
 }
@@ -134,11 +153,13 @@ static int write_json(const comparison *c, const char *path)
     double ms, calls = side_break_even(c->build_s, c->side.eager_us, c->side.static_us);
     const char *name;
     json_t *stages = json_object();
-    for (int i = 0; (name = tdm_program_stage(c->program, i, &ms)); i++) json_object_set_new(stages, name, json_real(ms));
-    json_t *all = json_pack("{s:o,s:o,s:o,s:o,s:{s:I,s:I},s:f,s:f,s:o}", "outputs", results_json(c), "first_divergence", divergence_json(c),
-                            "kernels", kernels_json(c), "compile_ms", stages, "memory", "static",
-                            (json_int_t)tdm_program_memory_bytes(c->program), "eager", (json_int_t)c->eager_peak, "static_us",
-                            c->side.static_us, "eager_us", c->side.eager_us, "break_even_calls", calls < 0 ? json_null() : json_real(calls));
+    for (int i = 0; (name = tdm_program_stage(c->program, i, &ms)); i++)
+        json_object_set_new(stages, name, json_real(ms));
+    json_t *all = json_pack("{s:o,s:o,s:o,s:o,s:{s:I,s:I},s:f,s:f,s:o}", "outputs", results_json(c),
+                            "first_divergence", divergence_json(c), "kernels", kernels_json(c), "compile_ms",
+                            stages, "memory", "static", (json_int_t)tdm_program_memory_bytes(c->program),
+                            "eager", (json_int_t)c->eager_peak, "static_us", c->side.static_us, "eager_us",
+                            c->side.eager_us, "break_even_calls", calls < 0 ? json_null() : json_real(calls));
     int bad = json_dump_file(all, path, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     json_decref(all);
     return bad ? cli_bad("%s: can't be written", path) : CLI_OK;
@@ -148,7 +169,8 @@ static int write_json(const comparison *c, const char *path)
 static void default_upstream(comparison *c, int first, cli_inputs *in, char (*text)[96])
 {
     for (int i = first; i < tdm_graph_inputs(c->source) && in->count < 64; i++) {
-        snprintf(text[i - first], sizeof text[0], "%.80s=random:77", cli_node_name(c->source, tdm_graph_input(c->source, i, NULL)));
+        snprintf(text[i - first], sizeof text[0], "%.80s=random:77",
+                 cli_node_name(c->source, tdm_graph_input(c->source, i, NULL)));
         in->set[in->count++] = text[i - first];
     }
 }
@@ -157,12 +179,14 @@ static bool load(comparison *c, const char *file, compare_args *a)
 {
     static char upstream[64][96];
     tdm_graph *loaded = cli_load_model(c->ctx, file);
-    if (!loaded) return false;
+    if (!loaded)
+        return false;
     tdm_graph *g = cli_specialize(loaded, &a->in);
     tdm_graph_free(loaded);
     int own = tdm_graph_inputs(g);
     c->source = g && a->gradients ? tdm_graph_pass(g, "gradient") : g;
-    if (c->source != g) tdm_graph_free(g);
+    if (c->source != g)
+        tdm_graph_free(g);
     if (!c->source) {
         cli_failed(c->ctx);
         return false;
@@ -183,15 +207,19 @@ static int compare(tdm_context *ctx, const char *file, compare_args *a)
     } else {
         bool tolerant = a->rtol > 0 || a->atol > 0;
         bool agree = c.bad_node < 0 || tolerant;
-        for (int i = 0; i < c.n_results; i++) agree = agree && (tolerant ? c.results[i].within : c.results[i].equal);
+        for (int i = 0; i < c.n_results; i++)
+            agree = agree && (tolerant ? c.results[i].within : c.results[i].equal);
         print_results(&c);
         print_divergence(&c);
         printf("\n");
         side_print(&c.side, c.program);
-        if (a->per_node) print_nodes(&c);
+        if (a->per_node)
+            print_nodes(&c);
         print_costs(&c);
-        if (a->json) status = write_json(&c, a->json);
-        if (status == CLI_OK && !agree) status = CLI_DIFFERENT;
+        if (a->json)
+            status = write_json(&c, a->json);
+        if (status == CLI_OK && !agree)
+            status = CLI_DIFFERENT;
     }
     comparison_free(&c);
     return status;
@@ -201,16 +229,21 @@ static bool parse_tolerance(const char *name, double *to)
 {
     char *end;
     *to = strtod(optarg, &end);
-    if (*end == '\0' && end != optarg && *to >= 0) return true;
+    if (*end == '\0' && end != optarg && *to >= 0)
+        return true;
     cli_bad("--%s %s: expected a number from 0 up", name, optarg);
     return false;
 }
 
 int cmd_compare(int argc, char **argv)
 {
-    static const struct option options[] = {{"gradients", no_argument, NULL, 1},    {"per-node", no_argument, NULL, 2},
-                                            {"rtol", required_argument, NULL, 3},   {"atol", required_argument, NULL, 4},
-                                            {"json", required_argument, NULL, 5},   CLI_INPUT_OPTIONS, CLI_RUN_OPTIONS};
+    static const struct option options[] = {{"gradients", no_argument, NULL, 1},
+                                            {"per-node", no_argument, NULL, 2},
+                                            {"rtol", required_argument, NULL, 3},
+                                            {"atol", required_argument, NULL, 4},
+                                            {"json", required_argument, NULL, 5},
+                                            CLI_INPUT_OPTIONS,
+                                            CLI_RUN_OPTIONS};
     compare_args a = {0};
     bool bad = false;
 
@@ -219,18 +252,28 @@ int cmd_compare(int argc, char **argv)
             cli_help("compare", help);
             return CLI_OK;
         }
-        if (opt == '?') return CLI_BAD;
-        if (opt == 1) a.gradients = true;
-        else if (opt == 2) a.per_node = true;
-        else if (opt == 3) bad |= !parse_tolerance("rtol", &a.rtol);
-        else if (opt == 4) bad |= !parse_tolerance("atol", &a.atol);
-        else if (opt == 5) a.json = optarg;
-        else if (!cli_input_option(opt, &a.in, &bad)) cli_run_option(opt, &a.options, &bad);
+        if (opt == '?')
+            return CLI_BAD;
+        if (opt == 1)
+            a.gradients = true;
+        else if (opt == 2)
+            a.per_node = true;
+        else if (opt == 3)
+            bad |= !parse_tolerance("rtol", &a.rtol);
+        else if (opt == 4)
+            bad |= !parse_tolerance("atol", &a.atol);
+        else if (opt == 5)
+            a.json = optarg;
+        else if (!cli_input_option(opt, &a.in, &bad))
+            cli_run_option(opt, &a.options, &bad);
     }
-    if (bad) return CLI_BAD;
-    if (argc - optind != 1) return cli_bad("compare: expected one MODEL, found %d", argc - optind);
+    if (bad)
+        return CLI_BAD;
+    if (argc - optind != 1)
+        return cli_bad("compare: expected one MODEL, found %d", argc - optind);
     tdm_context *ctx = cli_context(&a.options);
-    if (!ctx) return CLI_BAD;
+    if (!ctx)
+        return CLI_BAD;
     int status = compare(ctx, argv[optind], &a);
     tdm_context_free(ctx);
     return status;

@@ -13,7 +13,8 @@ static const char help[] =
 static int list_passes(void)
 {
     const char *what;
-    for (int i = 0; tdm_pass_name(i, &what); i++) printf("%-10s %s\n", tdm_pass_name(i, NULL), what);
+    for (int i = 0; tdm_pass_name(i, &what); i++)
+        printf("%-10s %s\n", tdm_pass_name(i, NULL), what);
     return CLI_OK;
 }
 
@@ -24,7 +25,8 @@ static void pipeline_without(const char *left_out, char *list, size_t size)
     list[0] = '\0';
     for (int i = 0; tdm_pass_name(i, NULL); i++) {
         const char *name = tdm_pass_name(i, NULL);
-        if (strcmp(name, left_out) == 0 || strcmp(name, "gradient") == 0 || used >= size) continue;
+        if (strcmp(name, left_out) == 0 || strcmp(name, "gradient") == 0 || used >= size)
+            continue;
         used += (size_t)snprintf(list + used, size - used, "%s%s", used ? "," : "", name);
     }
 }
@@ -32,10 +34,12 @@ static void pipeline_without(const char *left_out, char *list, size_t size)
 static int print_passes(tdm_context *ctx, const char *file, const char *passes, bool verify)
 {
     tdm_graph *g = cli_load_model(ctx, file);
-    if (!g) return CLI_BAD;
+    if (!g)
+        return CLI_BAD;
     tdm_graph *out = verify ? NULL : tdm_graph_pass(g, passes);
     char *text = out ? tdm_graph_text(out) : NULL;
-    if (text) fputs(text, stdout);
+    if (text)
+        fputs(text, stdout);
     int status = tdm_ok(ctx) ? CLI_OK : cli_failed(ctx);
     tdm_text_free(text);
     tdm_graph_free(out);
@@ -45,8 +49,10 @@ static int print_passes(tdm_context *ctx, const char *file, const char *passes, 
 
 int cmd_opt(int argc, char **argv)
 {
-    static const struct option options[] = {{"passes", required_argument, NULL, 1}, {"no-simplify", no_argument, NULL, 2},
-                                            {"verify", no_argument, NULL, 3},       {"list", no_argument, NULL, 4},
+    static const struct option options[] = {{"passes", required_argument, NULL, 1},
+                                            {"no-simplify", no_argument, NULL, 2},
+                                            {"verify", no_argument, NULL, 3},
+                                            {"list", no_argument, NULL, 4},
                                             CLI_RUN_OPTIONS};
     tdm_options o = {.threads = 1};
     const char *passes = NULL;
@@ -58,17 +64,26 @@ int cmd_opt(int argc, char **argv)
             cli_help("opt", help);
             return CLI_OK;
         }
-        if (opt == '?') return CLI_BAD;
-        if (opt == 4) return list_passes();
-        if (opt == 1) passes = optarg;
-        else if (opt == 2) pipeline_without("simplify", list, sizeof list), passes = list;
-        else if (opt == 3) verify = true;
-        else cli_run_option(opt, &o, &bad);
+        if (opt == '?')
+            return CLI_BAD;
+        if (opt == 4)
+            return list_passes();
+        if (opt == 1)
+            passes = optarg;
+        else if (opt == 2)
+            pipeline_without("simplify", list, sizeof list), passes = list;
+        else if (opt == 3)
+            verify = true;
+        else
+            cli_run_option(opt, &o, &bad);
     }
-    if (bad) return CLI_BAD;
-    if (argc - optind != 1) return cli_bad("opt: expected one FILE, found %d", argc - optind);
+    if (bad)
+        return CLI_BAD;
+    if (argc - optind != 1)
+        return cli_bad("opt: expected one FILE, found %d", argc - optind);
     tdm_context *ctx = cli_context(&o);
-    if (!ctx) return CLI_BAD;
+    if (!ctx)
+        return CLI_BAD;
     int status = print_passes(ctx, argv[optind], passes, verify);
     tdm_context_free(ctx);
     return status;

@@ -5,9 +5,8 @@
 
 #include "tools/model_job.h"
 
-static const char help[] =
-    "  --engine E         static (default) or eager\n" CLI_INPUT_HELP
-    "  --output NAME=F    writes an output as F.npy\n" CLI_RUN_HELP;
+static const char help[] = "  --engine E         static (default) or eager\n" CLI_INPUT_HELP
+                           "  --output NAME=F    writes an output as F.npy\n" CLI_RUN_HELP;
 
 typedef struct saves {
     const char *set[64];
@@ -18,18 +17,12 @@ static double value_at(const void *data, tdm_dtype d, int64_t i)
 {
     switch (d) {
     case TDM_BOOL:
-    case TDM_U8:
-        return ((const uint8_t *)data)[i];
-    case TDM_U32:
-        return ((const uint32_t *)data)[i];
-    case TDM_I32:
-        return ((const int32_t *)data)[i];
-    case TDM_I64:
-        return (double)((const int64_t *)data)[i];
-    case TDM_F32:
-        return (double)((const float *)data)[i];
-    case TDM_F64:
-        return ((const double *)data)[i];
+    case TDM_U8: return ((const uint8_t *)data)[i];
+    case TDM_U32: return ((const uint32_t *)data)[i];
+    case TDM_I32: return ((const int32_t *)data)[i];
+    case TDM_I64: return (double)((const int64_t *)data)[i];
+    case TDM_F32: return (double)((const float *)data)[i];
+    case TDM_F64: return ((const double *)data)[i];
     }
     return NAN;
 }
@@ -48,16 +41,20 @@ static bool print_summary(const char *name, const tdm_tensor *t)
         return false;
     }
     printf("%s %s[", name, tdm_dtype_name(tdm_dtype_of(t)));
-    for (int i = 0; i < d.rank; i++) printf("%s%lld", i ? "," : "", (long long)d.dims[i]);
+    for (int i = 0; i < d.rank; i++)
+        printf("%s%lld", i ? "," : "", (long long)d.dims[i]);
     printf("] ");
     for (int64_t i = 0; i < n; i++) {
         double v = value_at(data, tdm_dtype_of(t), i);
-        if (i < SHOWN) printf(" %.9g", v);
-        if (!isfinite(v)) bad++;
+        if (i < SHOWN)
+            printf(" %.9g", v);
+        if (!isfinite(v))
+            bad++;
         lo = fmin(lo, v), hi = fmax(hi, v), sum += v;
     }
     printf("%s  min %.6g max %.6g mean %.6g", n > SHOWN ? " .." : "", lo, hi, sum / (double)n);
-    if (bad) printf("  %lld not finite", (long long)bad);
+    if (bad)
+        printf("  %lld not finite", (long long)bad);
     printf("\n");
     free(data);
     return true;
@@ -67,7 +64,9 @@ static bool save(const saves *s, const char *name, const tdm_tensor *t)
 {
     size_t len = strlen(name);
     for (int i = 0; i < s->count; i++)
-        if (strncmp(s->set[i], name, len) == 0 && s->set[i][len] == '=' && tdm_save_npy(t, s->set[i] + len + 1) != TDM_OK) return false;
+        if (strncmp(s->set[i], name, len) == 0 && s->set[i][len] == '=' &&
+            tdm_save_npy(t, s->set[i] + len + 1) != TDM_OK)
+            return false;
     return true;
 }
 
@@ -93,16 +92,19 @@ static int run(tdm_context *ctx, const char *file, bool eager, const cli_inputs 
     double compile_s, first_s;
     tdm_tensor *out[64];
     tdm_graph *loaded = cli_load_model(ctx, file);
-    if (!loaded) return CLI_BAD;
+    if (!loaded)
+        return CLI_BAD;
     tdm_graph *g = cli_specialize(loaded, in);
     tdm_graph_free(loaded);
-    if (!g) return cli_failed(ctx);
+    if (!g)
+        return cli_failed(ctx);
     if (!known_outputs(g, s)) {
         tdm_graph_free(g);
         return CLI_BAD;
     }
     model_job *j = model_job_of(ctx, g, in, eager, &compile_s, &first_s);
-    if (!j) return CLI_BAD;
+    if (!j)
+        return CLI_BAD;
     bool ok = true;
     int n = model_job_outputs(j, out, 64);
     for (int i = 0; i < n && ok; i++) {
@@ -117,8 +119,10 @@ static int run(tdm_context *ctx, const char *file, bool eager, const cli_inputs 
 
 int cmd_run(int argc, char **argv)
 {
-    static const struct option options[] = {{"engine", required_argument, NULL, 1}, {"output", required_argument, NULL, 2},
-                                            CLI_INPUT_OPTIONS, CLI_RUN_OPTIONS};
+    static const struct option options[] = {{"engine", required_argument, NULL, 1},
+                                            {"output", required_argument, NULL, 2},
+                                            CLI_INPUT_OPTIONS,
+                                            CLI_RUN_OPTIONS};
     tdm_options o = {0};
     cli_inputs in = {0};
     saves s = {0};
@@ -129,19 +133,27 @@ int cmd_run(int argc, char **argv)
             cli_help("run", help);
             return CLI_OK;
         }
-        if (opt == '?') return CLI_BAD;
+        if (opt == '?')
+            return CLI_BAD;
         if (opt == 1) {
             eager = strcmp(optarg, "eager") == 0;
-            if (!eager && strcmp(optarg, "static") != 0) bad = cli_bad("--engine %s: expected static or eager", optarg) != 0;
+            if (!eager && strcmp(optarg, "static") != 0)
+                bad = cli_bad("--engine %s: expected static or eager", optarg) != 0;
         } else if (opt == 2) {
-            if (s.count == 64 || !strchr(optarg, '=')) bad = cli_bad("--output %s: expected NAME=FILE.npy", optarg) != 0;
-            else s.set[s.count++] = optarg;
-        } else if (!cli_input_option(opt, &in, &bad)) cli_run_option(opt, &o, &bad);
+            if (s.count == 64 || !strchr(optarg, '='))
+                bad = cli_bad("--output %s: expected NAME=FILE.npy", optarg) != 0;
+            else
+                s.set[s.count++] = optarg;
+        } else if (!cli_input_option(opt, &in, &bad))
+            cli_run_option(opt, &o, &bad);
     }
-    if (bad) return CLI_BAD;
-    if (argc - optind != 1) return cli_bad("run: expected one MODEL, found %d", argc - optind);
+    if (bad)
+        return CLI_BAD;
+    if (argc - optind != 1)
+        return cli_bad("run: expected one MODEL, found %d", argc - optind);
     tdm_context *ctx = cli_context(&o);
-    if (!ctx) return CLI_BAD;
+    if (!ctx)
+        return CLI_BAD;
     int status = run(ctx, argv[optind], eager, &in, &s);
     tdm_context_free(ctx);
     return status;

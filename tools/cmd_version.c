@@ -10,7 +10,8 @@ int cmd_version(int argc, char **argv)
 {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
     for (int opt; (opt = cli_next(argc, argv, options)) != -1;) {
-        if (opt != 'h') return CLI_BAD;
+        if (opt != 'h')
+            return CLI_BAD;
         cli_help("version", "");
         return CLI_OK;
     }
@@ -32,20 +33,24 @@ int cmd_doctor(int argc, char **argv)
 {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
     for (int opt; (opt = cli_next(argc, argv, options)) != -1;) {
-        if (opt != 'h') return CLI_BAD;
+        if (opt != 'h')
+            return CLI_BAD;
         cli_help("doctor", "");
         return CLI_OK;
     }
     tdm_options o = {0};
     tdm_host_info h;
     tdm_context *ctx = cli_context(&o);
-    if (!ctx) return CLI_BAD;
+    if (!ctx)
+        return CLI_BAD;
     bool llvm = tdm_host(ctx, &h) == TDM_OK;
     printf("tandem         %s\n", tdm_version());
     printf("CPU            %s, %d available\n", llvm ? h.cpu : "unknown", h.cpus);
     printf("eager kernels  %s\n", h.eager_isa);
-    if (llvm) printf("LLVM           %s, %d f32 lanes\n", h.llvm, h.lanes);
-    else printf("LLVM           can't be loaded: %s\n", tdm_error(ctx));
+    if (llvm)
+        printf("LLVM           %s, %d f32 lanes\n", h.llvm, h.lanes);
+    else
+        printf("LLVM           can't be loaded: %s\n", tdm_error(ctx));
     printf("threads        %d\n", tdm_threads(ctx));
     printf("flush to zero  %s\n", flush_state());
     printf("numerics       strict; fast: not built in\n");

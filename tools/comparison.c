@@ -1,9 +1,10 @@
 /* tools/comparison.c: see comparison.h.
  *
  * 1. The source graph is replayed on the eager engine, every value kept.
- * 2. The optimised graph is replayed the same way: the first source node whose image differs was broken by a pass.
- * 3. The compiled program runs kernel by kernel: the first stored value that differs from 2 was broken by code generation (or
- *    by the kernels and buffers that fuse and plan wrote down). */
+ * 2. The optimised graph is replayed the same way: the first source node whose image differs was broken by a
+ * pass.
+ * 3. The compiled program runs kernel by kernel: the first stored value that differs from 2 was broken by
+ * code generation (or by the kernels and buffers that fuse and plan wrote down). */
 #include "tools/comparison.h"
 
 #include <stdlib.h>
@@ -62,7 +63,8 @@ static int kernel_of(const tdm_program *p, int final_node)
         tdm_kernel_info info;
         tdm_program_kernel(p, k, &info);
         for (int i = 0; i < info.n_nodes; i++)
-            if ((int)info.nodes[i] == final_node) return k;
+            if ((int)info.nodes[i] == final_node)
+                return k;
     }
     return -1;
 }
@@ -71,9 +73,11 @@ static void find_broken_by_pass(comparison *c)
 {
     for (int r = 0; r < tdm_graph_nodes(c->source) && c->bad_node < 0; r++) {
         int image = tdm_program_map(c->program, r);
-        if (image < 0) continue;
+        if (image < 0)
+            continue;
         difference d = difference_of(c->node[r], c->final_node[image], 0, 0);
-        if (d.equal) continue;
+        if (d.equal)
+            continue;
         c->bad_node = r;
         c->bad_kernel = kernel_of(c->program, image);
         c->broken_by_pass = true;
@@ -92,7 +96,8 @@ static void check_kernel(void *user, int kernel)
         tdm_tensor *t = tdm_exec_value(c->exec, r);
         difference d = t ? difference_of(c->final_node[r], t, 0, 0) : (difference){.equal = true};
         tdm_scope_close(c->ctx);
-        if (d.equal) continue;
+        if (d.equal)
+            continue;
         c->bad_node = r;
         c->bad_final = true;
         c->bad_kernel = kernel;
@@ -152,12 +157,15 @@ static bool measure_eager_peak(comparison *c)
 bool comparison_run(comparison *c, double rtol, double atol)
 {
     c->bad_node = c->bad_kernel = -1;
-    if (!allocate(c) || !measure_eager_peak(c) || !replay(c, c->source, c->node) || !compile(c)) return false;
+    if (!allocate(c) || !measure_eager_peak(c) || !replay(c, c->source, c->node) || !compile(c))
+        return false;
     const tdm_graph *final = tdm_program_graph(c->program);
     c->final_node = calloc((size_t)tdm_graph_nodes(final) + 1, sizeof *c->final_node);
-    if (!c->final_node || !replay(c, final, c->final_node)) return false;
+    if (!c->final_node || !replay(c, final, c->final_node))
+        return false;
     find_broken_by_pass(c);
-    if (tdm_exec_run_timed(c->exec, NULL, check_kernel, c) != TDM_OK) return false;
+    if (tdm_exec_run_timed(c->exec, NULL, check_kernel, c) != TDM_OK)
+        return false;
     compare_results(c, rtol, atol);
     drop(c->node, tdm_graph_nodes(c->source));
     drop(c->final_node, tdm_graph_nodes(final));
@@ -169,7 +177,8 @@ void comparison_free(comparison *c)
     side_free(&c->side);
     tdm_exec_free(c->exec);
     int nodes = tdm_graph_nodes(c->source), inputs = tdm_graph_inputs(c->source);
-    if (c->program) drop(c->final_node, tdm_graph_nodes(tdm_program_graph(c->program)));
+    if (c->program)
+        drop(c->final_node, tdm_graph_nodes(tdm_program_graph(c->program)));
     tdm_program_free(c->program);
     drop(c->node, nodes);
     drop(c->values, inputs);

@@ -7,8 +7,8 @@
 
 typedef struct comparison {
     tdm_context *ctx;
-    tdm_graph *source;       /* dims set, differentiated if asked */
-    tdm_tensor **values;     /* of tdm_graph_inputs(source), held */
+    tdm_graph *source;   /* dims set, differentiated if asked */
+    tdm_tensor **values; /* of tdm_graph_inputs(source), held */
     tdm_program *program;
     tdm_exec *exec;
     tdm_tensor **variables;  /* the compiled run's own copies of variables, NULL for inputs; held */
@@ -17,10 +17,10 @@ typedef struct comparison {
     int n_results;           /* outputs, then assigns */
     difference *results;
     const char **result_names;
-    int bad_node;            /* source node where values first differ, -1 */
-    int bad_kernel;          /* its kernel, -1 */
-    bool bad_final;          /* bad_node is of the optimised graph: no source node maps to it */
-    bool broken_by_pass;     /* the optimised graph itself differs from the source: not code generation */
+    int bad_node;        /* source node where values first differ, -1 */
+    int bad_kernel;      /* its kernel, -1 */
+    bool bad_final;      /* bad_node is of the optimised graph: no source node maps to it */
+    bool broken_by_pass; /* the optimised graph itself differs from the source: not code generation */
     difference bad;
     size_t eager_peak;
     double build_s;

@@ -1,4 +1,5 @@
-/* tools/dataset.c: reads IDX files (gzip, by zlib) and the built-in digits CSV (gzip).  Every length is checked. */
+/* tools/dataset.c: reads IDX files (gzip, by zlib) and the built-in digits CSV (gzip).  Every length is
+ * checked. */
 #include "tools/dataset.h"
 
 #include <stdio.h>
@@ -9,7 +10,14 @@
 extern const unsigned char digits_csv_gz[];
 extern const size_t digits_csv_gz_size;
 
-enum { FASHION_TRAIN = 60000, FASHION_TEST = 10000, SIDE = 28, DIGITS = 1797, DIGITS_TRAIN = 1437, DIGIT_PIXELS = 64 };
+enum {
+    FASHION_TRAIN = 60000,
+    FASHION_TEST = 10000,
+    SIDE = 28,
+    DIGITS = 1797,
+    DIGITS_TRAIN = 1437,
+    DIGIT_PIXELS = 64
+};
 
 static uint32_t big_endian(const unsigned char *b)
 {
@@ -17,7 +25,8 @@ static uint32_t big_endian(const unsigned char *b)
 }
 
 /* The bytes after the header of an IDX file of unsigned bytes with the given dims; NULL + why. */
-static unsigned char *read_idx(const char *dir, const char *file, uint32_t magic, const uint32_t *dims, int rank, char *why, int why_size)
+static unsigned char *read_idx(const char *dir, const char *file, uint32_t magic, const uint32_t *dims,
+                               int rank, char *why, int why_size)
 {
     char path[4096];
     unsigned char head[16];
@@ -38,14 +47,18 @@ static unsigned char *read_idx(const char *dir, const char *file, uint32_t magic
     unsigned char *data = ok ? malloc(bytes) : NULL;
     bool complete = data && gzread(f, data, (unsigned)bytes) == (int)bytes && gzread(f, head, 1) == 0;
     gzclose(f);
-    if (complete) return data;
+    if (complete)
+        return data;
     snprintf(why, (size_t)why_size, "%s: expected an IDX file of %u items, found %s", path, dims[0],
-             !ok ? "another header" : data ? "truncated, longer or damaged data" : "no memory for it");
+             !ok    ? "another header"
+             : data ? "truncated, longer or damaged data"
+                    : "no memory for it");
     free(data);
     return NULL;
 }
 
-static bool fashion_part(const char *dir, const char *images, const char *labels, uint32_t count, float **x, int64_t **y, char *why, int why_size)
+static bool fashion_part(const char *dir, const char *images, const char *labels, uint32_t count, float **x,
+                         int64_t **y, char *why, int why_size)
 {
     const uint32_t dims[3] = {count, SIDE, SIDE};
     size_t pixels = (size_t)count * SIDE * SIDE;
@@ -55,11 +68,13 @@ static bool fashion_part(const char *dir, const char *images, const char *labels
     *x = label ? malloc(pixels * sizeof **x) : NULL;
     *y = label ? malloc(count * sizeof **y) : NULL;
     bool ok = *x && *y;
-    for (size_t i = 0; ok && i < pixels; i++) (*x)[i] = (float)image[i] / 255.0f;
+    for (size_t i = 0; ok && i < pixels; i++)
+        (*x)[i] = (float)image[i] / 255.0f;
     for (uint32_t i = 0; ok && i < count; i++) {
         (*y)[i] = label[i];
         if (label[i] > 9) {
-            snprintf(why, (size_t)why_size, "%s/%s: label %u of item %u, expected 0 to 9", dir, labels, label[i], i);
+            snprintf(why, (size_t)why_size, "%s/%s: label %u of item %u, expected 0 to 9", dir, labels,
+                     label[i], i);
             ok = false;
         }
     }
@@ -70,10 +85,16 @@ static bool fashion_part(const char *dir, const char *images, const char *labels
 
 bool dataset_fashion(dataset *d, const char *dir, char *why, int why_size)
 {
-    *d = (dataset){.name = "fashion", .features = SIDE * SIDE, .classes = 10, .train_count = FASHION_TRAIN, .test_count = FASHION_TEST};
+    *d = (dataset){.name = "fashion",
+                   .features = SIDE * SIDE,
+                   .classes = 10,
+                   .train_count = FASHION_TRAIN,
+                   .test_count = FASHION_TEST};
     snprintf(why, (size_t)why_size, "out of memory");
-    if (fashion_part(dir, "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", FASHION_TRAIN, &d->train, &d->train_labels, why, why_size) &&
-        fashion_part(dir, "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz", FASHION_TEST, &d->test, &d->test_labels, why, why_size))
+    if (fashion_part(dir, "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", FASHION_TRAIN,
+                     &d->train, &d->train_labels, why, why_size) &&
+        fashion_part(dir, "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz", FASHION_TEST, &d->test,
+                     &d->test_labels, why, why_size))
         return true;
     dataset_free(d);
     return false;
@@ -84,7 +105,10 @@ static char *unpack(const unsigned char *gz, size_t size)
 {
     enum { MOST = 1 << 20 };
     char *text = malloc(MOST);
-    z_stream z = {.next_in = (unsigned char *)(uintptr_t)gz, .avail_in = (unsigned)size, .next_out = (unsigned char *)text, .avail_out = MOST - 1};
+    z_stream z = {.next_in = (unsigned char *)(uintptr_t)gz,
+                  .avail_in = (unsigned)size,
+                  .next_out = (unsigned char *)text,
+                  .avail_out = MOST - 1};
 
     if (!text || inflateInit2(&z, 15 + 32) != Z_OK) {
         free(text);
@@ -106,19 +130,28 @@ static const char *digit_line(const char *p, float *x, int64_t *label)
     for (int i = 0; i <= DIGIT_PIXELS; i++) {
         char *end;
         double v = strtod(p, &end);
-        if (end == p || v < 0 || v > 16) return NULL;
-        if (i < DIGIT_PIXELS) x[i] = (float)(v / 16);
-        else *label = (int64_t)v;
+        if (end == p || v < 0 || v > 16)
+            return NULL;
+        if (i < DIGIT_PIXELS)
+            x[i] = (float)(v / 16);
+        else
+            *label = (int64_t)v;
         p = end;
-        if (i < DIGIT_PIXELS && *p++ != ',') return NULL;
+        if (i < DIGIT_PIXELS && *p++ != ',')
+            return NULL;
     }
-    while (*p == '\r' || *p == '\n') p++;
+    while (*p == '\r' || *p == '\n')
+        p++;
     return *label <= 9 ? p : NULL;
 }
 
 bool dataset_digits(dataset *d, char *why, int why_size)
 {
-    *d = (dataset){.name = "digits", .features = DIGIT_PIXELS, .classes = 10, .train_count = DIGITS_TRAIN, .test_count = DIGITS - DIGITS_TRAIN};
+    *d = (dataset){.name = "digits",
+                   .features = DIGIT_PIXELS,
+                   .classes = 10,
+                   .train_count = DIGITS_TRAIN,
+                   .test_count = DIGITS - DIGITS_TRAIN};
     char *text = unpack(digits_csv_gz, digits_csv_gz_size);
     const char *p = text;
     d->train = malloc(sizeof(float) * DIGITS_TRAIN * DIGIT_PIXELS);
@@ -133,7 +166,8 @@ bool dataset_digits(dataset *d, char *why, int why_size)
     }
     bool ok = room && p && *p == '\0';
     free(text);
-    if (ok) return true;
+    if (ok)
+        return true;
     snprintf(why, (size_t)why_size, "the built-in digits can't be read");
     dataset_free(d);
     return false;

@@ -12,7 +12,8 @@ typedef struct dataset {
     int64_t *train_labels, *test_labels; /* [count] */
 } dataset;
 
-/* Fashion-MNIST from the IDX files (gzip) in folder `dir`.  False + a message in why when the files are not there or not right. */
+/* Fashion-MNIST from the IDX files (gzip) in folder `dir`.  False + a message in why when the files are not
+ * there or not right. */
 bool dataset_fashion(dataset *d, const char *dir, char *why, int why_size);
 /* The digits that are built into the command: first 1,437 train, last 360 test. */
 bool dataset_digits(dataset *d, char *why, int why_size);

@@ -19,22 +19,26 @@ const cli_verb cli_verbs[] = {
 static void usage(FILE *to)
 {
     fprintf(to, "usage: tandem VERB [arguments]\n\n");
-    for (const cli_verb *v = cli_verbs; v->name; v++) fprintf(to, "  %-9s %s\n", v->name, v->what);
+    for (const cli_verb *v = cli_verbs; v->name; v++)
+        fprintf(to, "  %-9s %s\n", v->name, v->what);
     fprintf(to, "\ntandem VERB --help explains a verb.\n");
 }
 
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        cli_bad("expected a verb: run, compare, bench, opt, dump, info, train, version or doctor (tandem --help)");
+        cli_bad("expected a verb: run, compare, bench, opt, dump, info, train, version or doctor "
+                "(tandem --help)");
         return CLI_BAD;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         usage(stdout);
         return CLI_OK;
     }
-    if (strcmp(argv[1], "--version") == 0) return cmd_version(1, argv);
+    if (strcmp(argv[1], "--version") == 0)
+        return cmd_version(1, argv);
     for (const cli_verb *v = cli_verbs; v->name; v++)
-        if (strcmp(argv[1], v->name) == 0) return v->run(argc - 1, argv + 1);
+        if (strcmp(argv[1], v->name) == 0)
+            return v->run(argc - 1, argv + 1);
     return cli_bad("there is no verb '%s' (tandem --help lists them)", argv[1]);
 }

@@ -19,8 +19,10 @@ static void call_eager(model_job *j)
 
 void model_job_call(model_job *j)
 {
-    if (j->eager) call_eager(j);
-    else tdm_exec_run(j->exec);
+    if (j->eager)
+        call_eager(j);
+    else
+        tdm_exec_run(j->exec);
 }
 
 int model_job_outputs(model_job *j, tdm_tensor **out, int room)
@@ -41,12 +43,15 @@ static void compile(model_job *j)
     for (int i = 0; j->exec && i < tdm_graph_inputs(j->graph); i++) {
         bool variable;
         const char *name = cli_node_name(j->graph, tdm_graph_input(j->graph, i, &variable));
-        if (variable) tdm_exec_bind_variable(j->exec, name, j->values[i]);
-        else tdm_exec_bind(j->exec, name, j->values[i]);
+        if (variable)
+            tdm_exec_bind_variable(j->exec, name, j->values[i]);
+        else
+            tdm_exec_bind(j->exec, name, j->values[i]);
     }
 }
 
-model_job *model_job_of(tdm_context *ctx, tdm_graph *g, const cli_inputs *in, bool eager, double *compile_s, double *first_call_s)
+model_job *model_job_of(tdm_context *ctx, tdm_graph *g, const cli_inputs *in, bool eager, double *compile_s,
+                        double *first_call_s)
 {
     model_job *j = calloc(1, sizeof *j);
     if (!j) {
@@ -58,12 +63,15 @@ model_job *model_job_of(tdm_context *ctx, tdm_graph *g, const cli_inputs *in, bo
     j->outputs = calloc((size_t)tdm_graph_outputs(g) + 1, sizeof *j->outputs);
     bool ok = j->values && j->outputs && cli_make_inputs(ctx, g, in, j->values);
     double start = cli_now();
-    if (ok && !eager) compile(j);
+    if (ok && !eager)
+        compile(j);
     *compile_s = eager ? 0 : cli_now() - start;
     start = cli_now();
-    if (ok && tdm_ok(ctx)) model_job_call(j);
+    if (ok && tdm_ok(ctx))
+        model_job_call(j);
     *first_call_s = cli_now() - start;
-    if (ok && tdm_ok(ctx)) return j;
+    if (ok && tdm_ok(ctx))
+        return j;
     if (!tdm_ok(ctx)) {
         cli_failed(ctx);
         tdm_clear_error(ctx);
@@ -72,7 +80,8 @@ model_job *model_job_of(tdm_context *ctx, tdm_graph *g, const cli_inputs *in, bo
     return NULL;
 }
 
-model_job *model_job_new(tdm_context *ctx, const char *path, bool eager, double *compile_s, double *first_call_s)
+model_job *model_job_new(tdm_context *ctx, const char *path, bool eager, double *compile_s,
+                         double *first_call_s)
 {
     cli_inputs none = {0};
     tdm_graph *g = cli_load_model(ctx, path);
@@ -87,11 +96,14 @@ model_job *model_job_new(tdm_context *ctx, const char *path, bool eager, double 
 
 void model_job_free(model_job *j)
 {
-    if (!j) return;
+    if (!j)
+        return;
     tdm_exec_free(j->exec);
     tdm_program_free(j->program);
-    for (int i = 0; j->values && i < tdm_graph_inputs(j->graph); i++) tdm_release(j->values[i]);
-    for (int i = 0; j->outputs && i < tdm_graph_outputs(j->graph); i++) tdm_release(j->outputs[i]);
+    for (int i = 0; j->values && i < tdm_graph_inputs(j->graph); i++)
+        tdm_release(j->values[i]);
+    for (int i = 0; j->outputs && i < tdm_graph_outputs(j->graph); i++)
+        tdm_release(j->outputs[i]);
     tdm_graph_free(j->graph);
     free(j->values);
     free(j->outputs);

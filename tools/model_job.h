@@ -8,16 +8,19 @@ typedef struct model_job {
     tdm_context *ctx;
     tdm_graph *graph; /* dims set */
     bool eager;
-    tdm_tensor **values;   /* of tdm_graph_inputs, held */
-    tdm_tensor **outputs;  /* eager: of the last call, held */
+    tdm_tensor **values;  /* of tdm_graph_inputs, held */
+    tdm_tensor **outputs; /* eager: of the last call, held */
     tdm_program *program;
     tdm_exec *exec;
 } model_job;
 
-/* Loads, specialises, makes inputs, compiles (static), makes the first call.  NULL after a message or a sticky error. */
-model_job *model_job_new(tdm_context *ctx, const char *path, bool eager, double *compile_s, double *first_call_s);
+/* Loads, specialises, makes inputs, compiles (static), makes the first call.  NULL after a message or a
+ * sticky error. */
+model_job *model_job_new(tdm_context *ctx, const char *path, bool eager, double *compile_s,
+                         double *first_call_s);
 /* The same for a graph at hand (taken over). */
-model_job *model_job_of(tdm_context *ctx, tdm_graph *g, const cli_inputs *in, bool eager, double *compile_s, double *first_call_s);
+model_job *model_job_of(tdm_context *ctx, tdm_graph *g, const cli_inputs *in, bool eager, double *compile_s,
+                        double *first_call_s);
 void model_job_call(model_job *j);
 int model_job_outputs(model_job *j, tdm_tensor **out, int room);
 void model_job_free(model_job *j);

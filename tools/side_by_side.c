@@ -27,13 +27,13 @@ static void medians(const double *samples, int repeats, int width, double *out)
 {
     double *column = malloc((size_t)repeats * sizeof *column);
     for (int i = 0; i < width && column; i++) {
-        for (int r = 0; r < repeats; r++) column[r] = samples[(size_t)r * (size_t)width + (size_t)i];
+        for (int r = 0; r < repeats; r++)
+            column[r] = samples[(size_t)r * (size_t)width + (size_t)i];
         qsort(column, (size_t)repeats, sizeof *column, by_value);
         out[i] = column[repeats / 2];
     }
     free(column);
 }
-
 
 /* Eager ops of kernel k: every node it computes, each counted in the first kernel that lists it. */
 static void sum_nodes(const tdm_graph *g, side_kernel *k, const double *node_ns, bool *counted)
@@ -41,7 +41,8 @@ static void sum_nodes(const tdm_graph *g, side_kernel *k, const double *node_ns,
     for (int i = 0; i < k->info.n_nodes; i++) {
         uint32_t r = k->info.nodes[i];
         tdm_node_info n;
-        if (counted[r] || !tdm_graph_node(g, (int)r, &n)) continue;
+        if (counted[r] || !tdm_graph_node(g, (int)r, &n))
+            continue;
         counted[r] = true;
         k->eager_us += node_ns[r] * 1e-3;
         k->eager_bytes += n.bytes;
@@ -51,7 +52,8 @@ static void sum_nodes(const tdm_graph *g, side_kernel *k, const double *node_ns,
 static bool measure_static(tdm_exec *e, int kernels, int repeats, side_table *out)
 {
     size_t width = (size_t)kernels + 1;
-    double *samples = calloc((size_t)repeats * width, sizeof *samples), *middle = calloc(width, sizeof *middle);
+    double *samples = calloc((size_t)repeats * width, sizeof *samples),
+           *middle = calloc(width, sizeof *middle);
     for (int r = 0; samples && middle && r < repeats; r++) {
         tdm_exec_run_timed(e, samples + (size_t)r * width, NULL, NULL);
         double start = cli_now();
@@ -61,7 +63,8 @@ static bool measure_static(tdm_exec *e, int kernels, int repeats, side_table *ou
     bool ok = samples && middle;
     if (ok) {
         medians(samples, repeats, kernels + 1, middle);
-        for (int i = 0; i < kernels; i++) out->kernels[i].static_us = middle[i] * 1e-3;
+        for (int i = 0; i < kernels; i++)
+            out->kernels[i].static_us = middle[i] * 1e-3;
         out->static_us = middle[kernels] * 1e-3;
     }
     free(samples);
@@ -72,7 +75,8 @@ static bool measure_static(tdm_exec *e, int kernels, int repeats, side_table *ou
 static bool measure_eager(const tdm_graph *g, tdm_tensor *const *values, int repeats, side_table *out)
 {
     size_t nodes = (size_t)tdm_graph_nodes(g), width = nodes + 1;
-    double *samples = calloc((size_t)repeats * width, sizeof *samples), *middle = calloc(width, sizeof *middle);
+    double *samples = calloc((size_t)repeats * width, sizeof *samples),
+           *middle = calloc(width, sizeof *middle);
     bool *counted = calloc(nodes + 1, sizeof *counted), ok = samples && middle && counted;
 
     for (int r = 0; ok && r < repeats; r++) {
@@ -83,7 +87,8 @@ static bool measure_eager(const tdm_graph *g, tdm_tensor *const *values, int rep
     }
     if (ok) {
         medians(samples, repeats, (int)width, middle);
-        for (int i = 0; i < out->count; i++) sum_nodes(g, &out->kernels[i], middle, counted);
+        for (int i = 0; i < out->count; i++)
+            sum_nodes(g, &out->kernels[i], middle, counted);
         out->eager_us = middle[nodes] * 1e-3;
     }
     free(samples);
@@ -92,16 +97,19 @@ static bool measure_eager(const tdm_graph *g, tdm_tensor *const *values, int rep
     return ok;
 }
 
-bool side_measure(tdm_context *ctx, const tdm_program *p, tdm_exec *e, tdm_tensor *const *values, int repeats, side_table *out)
+bool side_measure(tdm_context *ctx, const tdm_program *p, tdm_exec *e, tdm_tensor *const *values, int repeats,
+                  side_table *out)
 {
     *out = (side_table){.count = tdm_program_kernels(p)};
     out->kernels = calloc((size_t)out->count + 1, sizeof *out->kernels);
-    if (!out->kernels) return false;
+    if (!out->kernels)
+        return false;
     for (int i = 0; i < out->count; i++) {
         tdm_program_kernel(p, i, &out->kernels[i].info);
         out->kernels[i].static_bytes = out->kernels[i].info.bytes;
     }
-    bool ok = measure_eager(tdm_program_graph(p), values, repeats, out) && measure_static(e, out->count, repeats, out);
+    bool ok = measure_eager(tdm_program_graph(p), values, repeats, out) &&
+              measure_static(e, out->count, repeats, out);
     return ok && tdm_ok(ctx);
 }
 
@@ -114,28 +122,34 @@ static void ops_text(const tdm_graph *g, const tdm_kernel_info *k, char *text, s
         tdm_node_info n;
         static const char *const views[] = {"reshape", "broadcast", "transpose", "slice", "constant"};
         bool view = false;
-        if (!tdm_graph_node(g, (int)k->nodes[i], &n)) continue;
-        for (size_t v = 0; v < sizeof views / sizeof *views; v++) view |= strcmp(n.op, views[v]) == 0;
-        if (!view) used += (size_t)snprintf(text + used, size - used, "%s%s", used ? " " : "", n.op);
+        if (!tdm_graph_node(g, (int)k->nodes[i], &n))
+            continue;
+        for (size_t v = 0; v < sizeof views / sizeof *views; v++)
+            view |= strcmp(n.op, views[v]) == 0;
+        if (!view)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? " " : "", n.op);
     }
-    if (used >= size && size > 3) memcpy(text + size - 3, "..", 3);
+    if (used >= size && size > 3)
+        memcpy(text + size - 3, "..", 3);
 }
 
 void side_print(const side_table *t, const tdm_program *p)
 {
-    printf("%-36s %10s %10s %7s %10s  %s\n", "kernel", "static us", "eager us", "ratio", "MB saved", "eager ops it replaced");
+    printf("%-36s %10s %10s %7s %10s  %s\n", "kernel", "static us", "eager us", "ratio", "MB saved",
+           "eager ops it replaced");
     double s = 0, e = 0, saved = 0;
     for (int i = 0; i < t->count; i++) {
         const side_kernel *k = &t->kernels[i];
         char ops[60];
         ops_text(tdm_program_graph(p), &k->info, ops, sizeof ops);
         double mb = (k->eager_bytes - k->static_bytes) * 1e-6;
-        printf("%-36.36s %10.2f %10.2f %6.2fx %10.3f  %s\n", k->info.name, k->static_us, k->eager_us, k->eager_us / fmax(k->static_us, 1e-3),
-               fmax(mb, 0), ops);
+        printf("%-36.36s %10.2f %10.2f %6.2fx %10.3f  %s\n", k->info.name, k->static_us, k->eager_us,
+               k->eager_us / fmax(k->static_us, 1e-3), fmax(mb, 0), ops);
         s += k->static_us, e += k->eager_us, saved += fmax(mb, 0);
     }
     printf("%-36s %10.2f %10.2f %6.2fx %10.3f\n", "sum", s, e, e / fmax(s, 1e-3), saved);
-    printf("%-36s %10.2f %10.2f %6.2fx\n", "one call", t->static_us, t->eager_us, t->eager_us / fmax(t->static_us, 1e-3));
+    printf("%-36s %10.2f %10.2f %6.2fx\n", "one call", t->static_us, t->eager_us,
+           t->eager_us / fmax(t->static_us, 1e-3));
 }
 
 void side_free(side_table *t)

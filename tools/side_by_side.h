@@ -1,4 +1,5 @@
-/* tools/side_by_side.h: each compiled kernel beside the eager ops it replaced: time, bytes.  For compare and train. */
+/* tools/side_by_side.h: each compiled kernel beside the eager ops it replaced: time, bytes.  For compare and
+ * train. */
 #ifndef TANDEM_SIDE_BY_SIDE_H
 #define TANDEM_SIDE_BY_SIDE_H
 
@@ -16,9 +17,11 @@ typedef struct side_table {
     double static_us, eager_us; /* a whole call: compiled, by its entry; eager, all nodes */
 } side_table;
 
-/* Measures `repeats` runs of e (which is ready to run; variables change if it assigns) and of the same graph replayed on the eager
- * engine over values (tdm_graph_inputs of the program's graph).  False + sticky error or message. */
-bool side_measure(tdm_context *ctx, const tdm_program *p, tdm_exec *e, tdm_tensor *const *values, int repeats, side_table *out);
+/* Measures `repeats` runs of e (which is ready to run; variables change if it assigns) and of the same graph
+ * replayed on the eager engine over values (tdm_graph_inputs of the program's graph).  False + sticky error
+ * or message. */
+bool side_measure(tdm_context *ctx, const tdm_program *p, tdm_exec *e, tdm_tensor *const *values, int repeats,
+                  side_table *out);
 void side_print(const side_table *t, const tdm_program *p);
 void side_free(side_table *t);
 /* How many calls until compiling has paid; < 0: never. */

@@ -1,4 +1,5 @@
-/* tools/train.c: see train.h.  The model and the step are the same words in both engines: only who runs them differs. */
+/* tools/train.c: see train.h.  The model and the step are the same words in both engines: only who runs them
+ * differs. */
 #include "tools/train.h"
 
 #include <stdlib.h>
@@ -59,21 +60,25 @@ bool trainer_open(trainer *t, bool eager, const tdm_options *o, const train_conf
     tdm_options options = *o;
     options.seed = c->seed;
     t->ctx = cli_context(&options);
-    if (!t->ctx) return false;
+    if (!t->ctx)
+        return false;
     size_t steps = (size_t)train_steps(c, d), epochs = (size_t)c->epochs;
     t->step_loss = calloc(steps, sizeof(double));
     t->step_times = calloc(steps * epochs, sizeof(double));
     t->loss = calloc(epochs, sizeof(double));
     t->accuracy = calloc(epochs, sizeof(double));
-    if (!t->step_loss || !t->step_times || !t->loss || !t->accuracy) return cli_bad("out of memory") == CLI_OK;
+    if (!t->step_loss || !t->step_times || !t->loss || !t->accuracy)
+        return cli_bad("out of memory") == CLI_OK;
     t->model = mlp_new(t->ctx, c->sizes, c->layers);
     t->opt = tdm_adam(t->model.p, 2 * c->layers, c->lr, 0.9, 0.999, 1e-8, 0);
     t->x = tdm_hold(tdm_zeros(t->ctx, TDM_F32, tdm_shape(c->batch, d->features)));
     t->labels = tdm_hold(tdm_zeros(t->ctx, TDM_I64, tdm_shape(c->batch)));
     t->test_x = tdm_hold(tdm_from_data(t->ctx, TDM_F32, tdm_shape(d->test_count, d->features), d->test));
-    if (!eager && tdm_ok(t->ctx)) compile_programs(t);
+    if (!eager && tdm_ok(t->ctx))
+        compile_programs(t);
     tdm_reset_peak_bytes(t->ctx);
-    if (tdm_ok(t->ctx)) return true;
+    if (tdm_ok(t->ctx))
+        return true;
     cli_failed(t->ctx);
     return false;
 }
@@ -83,7 +88,8 @@ static void fill_batch(trainer *t, const int *order, float *x, int64_t *labels)
 {
     int batch = t->config->batch, features = t->data->features;
     for (int i = 0; i < batch; i++) {
-        memcpy(x + (size_t)i * (size_t)features, t->data->train + (size_t)order[i] * (size_t)features, (size_t)features * sizeof *x);
+        memcpy(x + (size_t)i * (size_t)features, t->data->train + (size_t)order[i] * (size_t)features,
+               (size_t)features * sizeof *x);
         labels[i] = t->data->train_labels[order[i]];
     }
     tdm_write(t->x, x, tdm_bytes(t->x));
@@ -103,7 +109,8 @@ static double run_step(trainer *t)
         loss = tdm_item(tdm_exec_output(t->exec, "loss"));
     }
     double took = cli_now() - start;
-    if (t->steps_run == 0) t->first_s = took;
+    if (t->steps_run == 0)
+        t->first_s = took;
     t->step_times[t->steps_run++] = took;
     return loss;
 }
@@ -112,7 +119,8 @@ static double test_accuracy(trainer *t)
 {
     int n = t->data->test_count, right = 0;
     int64_t *class = malloc((size_t)n * sizeof *class);
-    if (!class) return 0;
+    if (!class)
+        return 0;
     if (t->eager) {
         bool recording = tdm_grad_mode(t->ctx, false);
         tdm_scope_open(t->ctx);
@@ -123,7 +131,8 @@ static double test_accuracy(trainer *t)
         tdm_exec_run(t->predict_exec);
         tdm_read(tdm_exec_output(t->predict_exec, "class"), class, (size_t)n * sizeof *class);
     }
-    for (int i = 0; i < n && tdm_ok(t->ctx); i++) right += class[i] == t->data->test_labels[i];
+    for (int i = 0; i < n && tdm_ok(t->ctx); i++)
+        right += class[i] == t->data->test_labels[i];
     free(class);
     return (double)right / n;
 }
@@ -150,7 +159,8 @@ bool trainer_epoch(trainer *t, int epoch, const int *order, const char *progress
     t->accuracy[epoch] = test_accuracy(t);
     tdm_reset_peak_bytes(t->ctx);
     cli_progress_end();
-    if (tdm_ok(t->ctx)) return true;
+    if (tdm_ok(t->ctx))
+        return true;
     cli_failed(t->ctx);
     return false;
 }
@@ -168,7 +178,8 @@ static void hash_parameters(trainer *t)
     for (int i = 0; i < 2 * t->model.layers; i++) {
         size_t bytes = tdm_bytes(t->model.p[i]);
         void *data = malloc(bytes);
-        if (data && tdm_read(t->model.p[i], data, bytes) == TDM_OK) SHA256Update(&h, data, bytes);
+        if (data && tdm_read(t->model.p[i], data, bytes) == TDM_OK)
+            SHA256Update(&h, data, bytes);
         free(data);
     }
     SHA256End(&h, t->sha256);

@@ -1,4 +1,5 @@
-/* tools/train.h: one training run of the MLP in one engine; cmd_train.c runs one or two of them side by side. */
+/* tools/train.h: one training run of the MLP in one engine; cmd_train.c runs one or two of them side by side.
+ */
 #ifndef TANDEM_TRAIN_H
 #define TANDEM_TRAIN_H
 
@@ -21,17 +22,17 @@ typedef struct trainer {
     tdm_context *ctx;
     mlp model;
     tdm_optimizer *opt;
-    tdm_tensor *x, *labels;     /* the batch, filled in place */
+    tdm_tensor *x, *labels; /* the batch, filled in place */
     tdm_tensor *test_x;
     tdm_graph *graph, *predict_graph;
     tdm_program *program, *predict;
     tdm_exec *exec, *predict_exec;
-    double *step_loss;          /* of the epoch being run, one per step */
-    double *loss, *accuracy;    /* per epoch: mean of the steps' losses; share of the test set */
+    double *step_loss;       /* of the epoch being run, one per step */
+    double *loss, *accuracy; /* per epoch: mean of the steps' losses; share of the test set */
     double define_s, compile_s, first_s, step_us; /* step_us: median over all steps but the first */
     double *step_times;
     int steps_run;
-    size_t peak_bytes;          /* eager: most tensor storage at once while training */
+    size_t peak_bytes; /* eager: most tensor storage at once while training */
     char sha256[65];
 } trainer;
 

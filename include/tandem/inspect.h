@@ -9,14 +9,16 @@
 extern "C" {
 #endif
 
-/* Text IR (docs/ir.md).  Errors are sticky in ctx: "FILE:LINE: ..".  Returned text is freed with tdm_text_free. */
+/* Text IR (docs/ir.md).  Errors are sticky in ctx: "FILE:LINE: ..".  Returned text is freed with
+ * tdm_text_free. */
 TDM_API tdm_graph *tdm_graph_parse(tdm_context *ctx, const char *text, size_t size, const char *file);
 TDM_API char *tdm_graph_text(const tdm_graph *g);
 TDM_API void tdm_text_free(char *text);
 
 /* A new graph: passes is "a,b,c", NULL the whole pipeline, or "..a" the pipeline up to and including a. */
 TDM_API tdm_graph *tdm_graph_pass(const tdm_graph *g, const char *passes);
-/* Names and one-line descriptions, NULL past the end; extra passes (gradient) follow those of the pipeline. */
+/* Names and one-line descriptions, NULL past the end; extra passes (gradient) follow those of the pipeline.
+ */
 TDM_API const char *tdm_pass_name(int i, const char **what);
 /* A copy with every symbolic dim given a value: "n=128". */
 TDM_API tdm_graph *tdm_graph_specialize(const tdm_graph *g, const char *const *dims);
@@ -30,27 +32,29 @@ typedef struct tdm_node_info {
     int operands[8];
     const char *file, *region; /* "" if unknown */
     unsigned line;
-    double flops, bytes;       /* of computing it alone: bytes read and written */
+    double flops, bytes; /* of computing it alone: bytes read and written */
 } tdm_node_info;
 TDM_API int tdm_graph_nodes(const tdm_graph *g);
 TDM_API bool tdm_graph_node(const tdm_graph *g, int i, tdm_node_info *out);
 TDM_API const char *tdm_graph_name(const tdm_graph *g);
 TDM_API const char *tdm_graph_dim_name(const tdm_graph *g, int64_t dim); /* of a symbolic dim */
-TDM_API int tdm_graph_inputs(const tdm_graph *g);        /* inputs and variables */
-TDM_API int tdm_graph_input(const tdm_graph *g, int i, bool *variable); /* its node */
+TDM_API int tdm_graph_inputs(const tdm_graph *g);                        /* inputs and variables */
+TDM_API int tdm_graph_input(const tdm_graph *g, int i, bool *variable);  /* its node */
 TDM_API int tdm_graph_outputs(const tdm_graph *g);
 TDM_API int tdm_graph_output(const tdm_graph *g, int i, const char **name); /* its node */
 TDM_API int tdm_graph_assigns(const tdm_graph *g);
-TDM_API int tdm_graph_assign(const tdm_graph *g, int i, int *variable);   /* node of the value */
+TDM_API int tdm_graph_assign(const tdm_graph *g, int i, int *variable); /* node of the value */
 
-/* Runs a graph node by node on the eager engine.  values[i]: tensor of input i (tdm_graph_inputs order).  visit sees every node's
- * value as it is made; false stops.  Values die when the call returns, outputs[] (tdm_graph_outputs entries, or NULL) and the
- * values of assigns (new_values, tdm_graph_assigns entries, or NULL) live in the current scope. */
+/* Runs a graph node by node on the eager engine.  values[i]: tensor of input i (tdm_graph_inputs order).
+ * visit sees every node's value as it is made; false stops.  Values die when the call returns, outputs[]
+ * (tdm_graph_outputs entries, or NULL) and the values of assigns (new_values, tdm_graph_assigns entries, or
+ * NULL) live in the current scope. */
 typedef bool tdm_visit(void *user, int node, tdm_tensor *value, double ns);
-TDM_API tdm_status tdm_interpret(const tdm_graph *g, tdm_tensor *const *values, tdm_visit *visit, void *user, tdm_tensor **outputs,
-                                 tdm_tensor **new_values);
+TDM_API tdm_status tdm_interpret(const tdm_graph *g, tdm_tensor *const *values, tdm_visit *visit, void *user,
+                                 tdm_tensor **outputs, tdm_tensor **new_values);
 
-/* Programs: the optimised graph, where each node of the source graph went (-1: gone), kernels, stages, memory. */
+/* Programs: the optimised graph, where each node of the source graph went (-1: gone), kernels, stages,
+ * memory. */
 TDM_API const tdm_graph *tdm_program_graph(const tdm_program *p);
 TDM_API int tdm_program_map(const tdm_program *p, int source_node);
 typedef struct tdm_kernel_info {
@@ -66,16 +70,26 @@ TDM_API size_t tdm_program_arena_bytes(const tdm_program *p);
 /* All memory a run needs beside inputs and variables: arena, outputs, constants. */
 TDM_API size_t tdm_program_memory_bytes(const tdm_program *p);
 
-/* Runs kernel by kernel, adding each one's nanoseconds to ns[kernels]; visit (or NULL) is called after kernel i, when tdm_exec_value
- * may look at what it stored. */
-TDM_API tdm_status tdm_exec_run_timed(tdm_exec *e, double *ns, void (*visit)(void *user, int kernel), void *user);
-/* A stored node's value (a tensor over the exec's memory, valid until the memory is reused), NULL if it lives only in registers. */
+/* Runs kernel by kernel, adding each one's nanoseconds to ns[kernels]; visit (or NULL) is called after kernel
+ * i, when tdm_exec_value may look at what it stored. */
+TDM_API tdm_status tdm_exec_run_timed(tdm_exec *e, double *ns, void (*visit)(void *user, int kernel),
+                                      void *user);
+/* A stored node's value (a tensor over the exec's memory, valid until the memory is reused), NULL if it lives
+ * only in registers. */
 TDM_API tdm_tensor *tdm_exec_value(tdm_exec *e, int node);
 /* Binds variable `name` of a graph that was parsed, not captured. */
 TDM_API tdm_status tdm_exec_bind_variable(tdm_exec *e, const char *name, tdm_tensor *t);
 
-typedef enum { TDM_DUMP_TEXT, TDM_DUMP_DOT, TDM_DUMP_KERNELS, TDM_DUMP_ARENA, TDM_DUMP_LLVM, TDM_DUMP_ASM } tdm_dump_kind;
-/* TEXT, DOT: any graph.  The others run the rest of the pipeline first if needed.  Freed with tdm_text_free. */
+typedef enum {
+    TDM_DUMP_TEXT,
+    TDM_DUMP_DOT,
+    TDM_DUMP_KERNELS,
+    TDM_DUMP_ARENA,
+    TDM_DUMP_LLVM,
+    TDM_DUMP_ASM
+} tdm_dump_kind;
+/* TEXT, DOT: any graph.  The others run the rest of the pipeline first if needed.  Freed with tdm_text_free.
+ */
 TDM_API char *tdm_graph_dump(const tdm_graph *g, tdm_dump_kind kind);
 
 /* Nanoseconds that the eager engine spent per op since profiling was switched on; names as in docs/ops.md. */

@@ -28,20 +28,22 @@
  *         tdm_exec *e = tdm_exec_new(p);
  *         tdm_exec_bind(e, "x", x);
  *         tdm_exec_run(e);
- *         printf("static  y = %g  dy/dw = %g\n", tdm_item(tdm_exec_output(e, "y")), tdm_item(tdm_exec_output(e, "dw")));
- *         if (!tdm_ok(ctx)) printf("%s\n", tdm_error(ctx));
- *         tdm_exec_free(e), tdm_program_free(p), tdm_graph_free(g), tdm_context_free(ctx);
+ *         printf("static  y = %g  dy/dw = %g\n", tdm_item(tdm_exec_output(e, "y")),
+ * tdm_item(tdm_exec_output(e, "dw"))); if (!tdm_ok(ctx)) printf("%s\n", tdm_error(ctx)); tdm_exec_free(e),
+ * tdm_program_free(p), tdm_graph_free(g), tdm_context_free(ctx);
  *     }
  *
- * One handle type, tdm_tensor, serves both engines: while a graph is open on the context every op appends a node to
- * it, otherwise the op runs now.  Errors are sticky: the first failing call records one line (op, shapes, the caller's
- * file:line), and that call and later ones return the context's error tensor, which every function passes on.  Look
- * with tdm_ok and tdm_error when it suits.  The library never aborts, exits or prints.
+ * One handle type, tdm_tensor, serves both engines: while a graph is open on the context every op appends a
+ * node to it, otherwise the op runs now.  Errors are sticky: the first failing call records one line (op,
+ * shapes, the caller's file:line), and that call and later ones return the context's error tensor, which
+ * every function passes on.  Look with tdm_ok and tdm_error when it suits.  The library never aborts, exits
+ * or prints.
  *
- * Tensors that ops return live in the innermost open scope (tdm_scope_open) and die when it closes.  A context belongs to
- * one thread at a time; different contexts are independent.
+ * Tensors that ops return live in the innermost open scope (tdm_scope_open) and die when it closes.  A
+ * context belongs to one thread at a time; different contexts are independent.
  *
- * Functions written in lower case below are macros that add the caller's file and line to functions of the same name. */
+ * Functions written in lower case below are macros that add the caller's file and line to functions of the
+ * same name. */
 #ifndef TANDEM_TANDEM_H
 #define TANDEM_TANDEM_H
 
@@ -89,8 +91,9 @@ typedef struct tdm_dims {
 } tdm_dims;
 
 /* tdm_shape(128, 784); tdm_shape() is a scalar.  Extents must be >= 1. */
-#define tdm_shape(...) \
-    tdm_shape_of((const int64_t[]){0, __VA_ARGS__}, (int)(sizeof((int64_t[]){0, __VA_ARGS__}) / sizeof(int64_t)) - 1)
+#define tdm_shape(...)                              \
+    tdm_shape_of((const int64_t[]){0, __VA_ARGS__}, \
+                 (int)(sizeof((int64_t[]){0, __VA_ARGS__}) / sizeof(int64_t)) - 1)
 TDM_API tdm_dims tdm_shape_of(const int64_t *zero_then_dims, int rank);
 
 /* Where a public function was called; the macros fill it in. */
@@ -105,14 +108,17 @@ typedef struct tdm_loc {
 typedef enum { TDM_STRICT, TDM_FAST } tdm_numerics;
 
 typedef struct tdm_options {
-    int threads;           /* 0: one for each CPU this process may use */
-    const char *isa;       /* "x86-64", "x86-64-v3", "x86-64-v4": level of the eager kernels and of compiled code; NULL: this CPU */
-    int width;             /* f32 lanes of compiled code: 16, 8, 4, 1; 0: widest */
-    tdm_numerics numerics; /* TDM_STRICT: the same bits in both engines.  TDM_FAST is not built in yet: refused */
-    uint64_t seed;         /* of the random ops */
+    int threads;     /* 0: one for each CPU this process may use */
+    const char *isa; /* "x86-64", "x86-64-v3", "x86-64-v4": level of the eager kernels and of compiled code;
+                        NULL: this CPU */
+    int width;       /* f32 lanes of compiled code: 16, 8, 4, 1; 0: widest */
+    /* TDM_STRICT: the same bits in both engines.  TDM_FAST is not built in yet: refused */
+    tdm_numerics numerics;
+    uint64_t seed; /* of the random ops */
 } tdm_options;
 
-/* NULL options: defaults.  NULL only when out of memory; a bad option is a sticky error of the returned context. */
+/* NULL options: defaults.  NULL only when out of memory; a bad option is a sticky error of the returned
+ * context. */
 TDM_API tdm_context *tdm_context_new(const tdm_options *options);
 TDM_API void tdm_context_free(tdm_context *ctx);
 TDM_API bool tdm_ok(const tdm_context *ctx);
@@ -124,9 +130,9 @@ TDM_API void tdm_seed(tdm_context *ctx, uint64_t seed); /* restarts the random s
 TDM_API const char *tdm_version(void);
 
 TDM_API void tdm_scope_open(tdm_context *ctx);
-TDM_API void tdm_scope_close(tdm_context *ctx);     /* frees what ops made since the matching open */
-TDM_API tdm_tensor *tdm_keep(tdm_tensor *t);         /* moves t one scope out; returns t */
-TDM_API tdm_tensor *tdm_hold(tdm_tensor *t);         /* takes t out of all scopes until tdm_release */
+TDM_API void tdm_scope_close(tdm_context *ctx); /* frees what ops made since the matching open */
+TDM_API tdm_tensor *tdm_keep(tdm_tensor *t);    /* moves t one scope out; returns t */
+TDM_API tdm_tensor *tdm_hold(tdm_tensor *t);    /* takes t out of all scopes until tdm_release */
 TDM_API void tdm_release(tdm_tensor *t);
 
 /* Eager memory in use now, and the most since the last reset: bytes of tensor storage. */
@@ -136,7 +142,8 @@ TDM_API void tdm_reset_peak_bytes(tdm_context *ctx);
 
 /* ---- tensors ------------------------------------------------------------------------------------------ */
 
-TDM_API tdm_tensor *tdm_from_data(tdm_context *ctx, tdm_dtype d, tdm_dims shape, const void *row_major, tdm_loc at);
+TDM_API tdm_tensor *tdm_from_data(tdm_context *ctx, tdm_dtype d, tdm_dims shape, const void *row_major,
+                                  tdm_loc at);
 TDM_API tdm_tensor *tdm_full(tdm_context *ctx, tdm_dtype d, tdm_dims shape, double value, tdm_loc at);
 TDM_API tdm_tensor *tdm_arange(tdm_context *ctx, tdm_dtype d, int64_t n, tdm_loc at); /* 0 .. n-1 */
 #define tdm_zeros(ctx, d, shape) tdm_full(ctx, d, shape, 0)
@@ -152,9 +159,12 @@ TDM_API const char *tdm_dtype_name(tdm_dtype d);
 TDM_API size_t tdm_dtype_size(tdm_dtype d);
 
 /* Values.  Errors: ESTATE on a symbolic tensor. */
-TDM_API double tdm_item(const tdm_tensor *t);                           /* the one element, as double; NaN on error */
-TDM_API tdm_status tdm_read(const tdm_tensor *t, void *data, size_t bytes); /* row-major; bytes must be tdm_bytes(t) */
-TDM_API tdm_status tdm_write(tdm_tensor *t, const void *data, size_t bytes); /* in place, row-major; counts as a change */
+/* the one element, as double; NaN on error */
+TDM_API double tdm_item(const tdm_tensor *t);
+/* row-major; bytes must be tdm_bytes(t) */
+TDM_API tdm_status tdm_read(const tdm_tensor *t, void *data, size_t bytes);
+/* in place, row-major; counts as a change */
+TDM_API tdm_status tdm_write(tdm_tensor *t, const void *data, size_t bytes);
 
 /* A .npy file (version 1, 2; C and Fortran order). */
 TDM_API tdm_tensor *tdm_load_npy(tdm_context *ctx, const char *path);
@@ -162,28 +172,31 @@ TDM_API tdm_status tdm_save_npy(const tdm_tensor *t, const char *path);
 
 /* ---- gradients ---------------------------------------------------------------------------------------- */
 
-/* A leaf that collects gradients and is captured by reference in graphs; held until tdm_release.  name may be NULL. */
+/* A leaf that collects gradients and is captured by reference in graphs; held until tdm_release.  name may be
+ * NULL. */
 TDM_API tdm_tensor *tdm_parameter(tdm_tensor *t, const char *name);
 /* As tdm_parameter without gradients: optimiser state, running statistics. */
 TDM_API tdm_tensor *tdm_variable(tdm_tensor *t, const char *name);
-TDM_API const char *tdm_name(const tdm_tensor *t); /* "" if none */
+TDM_API const char *tdm_name(const tdm_tensor *t);             /* "" if none */
 TDM_API tdm_tensor *tdm_requires_grad(tdm_tensor *t, bool on); /* floating-point leaves only */
 TDM_API bool tdm_needs_grad(const tdm_tensor *t);
 TDM_API bool tdm_is_leaf(const tdm_tensor *t);
 TDM_API void tdm_retain_grad(tdm_tensor *t); /* an inner tensor keeps its .grad too */
 TDM_API tdm_tensor *tdm_grad(tdm_tensor *t); /* .grad, or NULL for none; while a graph is open, the graph's */
 TDM_API void tdm_clear_grad(tdm_tensor *t);
-TDM_API bool tdm_grad_mode(tdm_context *ctx, bool on); /* off: nothing is recorded.  Returns the former mode */
+/* off: nothing is recorded.  Returns the former mode */
+TDM_API bool tdm_grad_mode(tdm_context *ctx, bool on);
 
 enum { TDM_RETAIN_GRAPH = 1, TDM_CREATE_GRAPH = 2, TDM_ALLOW_UNUSED = 4 };
-/* Reverse mode from a scalar (or with upstream dy of t's shape): adds into .grad of every leaf that requires it.  In an open
- * graph: symbolic, into the graph's .grad. */
+/* Reverse mode from a scalar (or with upstream dy of t's shape): adds into .grad of every leaf that requires
+ * it.  In an open graph: symbolic, into the graph's .grad. */
 TDM_API tdm_status tdm_backward_with(tdm_tensor *t, tdm_tensor *dy, unsigned flags, tdm_loc at);
 #define tdm_backward(t) tdm_backward_with(t, NULL, 0)
-/* grads[i] = d sum_j <outs[j], douts[j]> / d inputs[i]; douts or an entry NULL: ones, for scalars.  Touches no .grad.  An input
- * that was not reached is an error, or NULL with TDM_ALLOW_UNUSED. */
-TDM_API tdm_status tdm_gradients(tdm_tensor *const *outs, tdm_tensor *const *douts, int n_outs, tdm_tensor *const *inputs,
-                                 int n_inputs, tdm_tensor **grads, unsigned flags, tdm_loc at);
+/* grads[i] = d sum_j <outs[j], douts[j]> / d inputs[i]; douts or an entry NULL: ones, for scalars.  Touches
+ * no .grad.  An input that was not reached is an error, or NULL with TDM_ALLOW_UNUSED. */
+TDM_API tdm_status tdm_gradients(tdm_tensor *const *outs, tdm_tensor *const *douts, int n_outs,
+                                 tdm_tensor *const *inputs, int n_inputs, tdm_tensor **grads, unsigned flags,
+                                 tdm_loc at);
 
 /* The tape, by name: "MulBackward0"; next(i) leads to the node of operand i, NULL where none is needed. */
 TDM_API const tdm_grad_fn *tdm_grad_fn_of(const tdm_tensor *t); /* NULL for leaves */
@@ -192,39 +205,54 @@ TDM_API int tdm_grad_fn_count(const tdm_grad_fn *f);
 TDM_API const tdm_grad_fn *tdm_grad_fn_next(const tdm_grad_fn *f, int i);
 
 /* ---- ops ---------------------------------------------------------------------------------------------- */
-/* Elementwise ops broadcast as NumPy does; operands have one dtype.  Each op's formula, dtypes and gradient at kinks: docs/ops.md. */
+/* Elementwise ops broadcast as NumPy does; operands have one dtype.  Each op's formula, dtypes and gradient
+ * at kinks: docs/ops.md. */
 
+/* clang-format off */
 #define TDM_UNARY_OPS(X) \
-    X(neg) X(abs) X(sign) X(sqrt) X(rsqrt) X(exp) X(log) X(log1p) X(sin) X(cos) X(tanh) X(erf) X(logistic) X(relu) X(not) \
-    X(detach) X(square) X(silu) /* detach: x, through which no gradient flows; silu: x logistic(x) */
+    X(neg) X(abs) X(sign) X(sqrt) X(rsqrt) X(exp) X(log) X(log1p) X(sin) X(cos) X(tanh) X(erf) X(logistic) \
+    X(relu) X(not) X(detach) X(square) X(silu)
 #define TDM_BINARY_OPS(X) \
-    X(add) X(sub) X(mul) X(div) X(pow) X(max) X(min) X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(and) X(or) X(xor) X(shl) X(shr)
+    X(add) X(sub) X(mul) X(div) X(pow) X(max) X(min) X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(and) X(or) X(xor) \
+    X(shl) X(shr)
+/* clang-format on */
+
+/* tdm_exp(x), ..; detach: x, through which no gradient flows; silu: x logistic(x). */
 #define X(name) TDM_API tdm_tensor *tdm_##name(tdm_tensor *x, tdm_loc at);
 TDM_UNARY_OPS(X)
 #undef X
-#define X(name)                                                                        \
-    TDM_API tdm_tensor *tdm_##name(tdm_tensor *x, tdm_tensor *z, tdm_loc at);          \
-    TDM_API tdm_tensor *tdm_##name##_scalar(tdm_tensor *x, double z, tdm_loc at); /* z rounded to x's dtype */
+/* tdm_add(x, z), ..; tdm_add_scalar(x, 1.5), ..: the number is rounded to x's dtype. */
+#define X(name)                                                               \
+    TDM_API tdm_tensor *tdm_##name(tdm_tensor *x, tdm_tensor *z, tdm_loc at); \
+    TDM_API tdm_tensor *tdm_##name##_scalar(tdm_tensor *x, double z, tdm_loc at);
 TDM_BINARY_OPS(X)
 #undef X
 
-TDM_API tdm_tensor *tdm_select(tdm_tensor *p, tdm_tensor *x, tdm_tensor *z, tdm_loc at); /* p ? x : z, p bool; broadcasts */
+/* p ? x : z, p bool; broadcasts */
+TDM_API tdm_tensor *tdm_select(tdm_tensor *p, tdm_tensor *x, tdm_tensor *z, tdm_loc at);
 TDM_API tdm_tensor *tdm_convert(tdm_tensor *x, tdm_dtype d, tdm_loc at);
 TDM_API tdm_tensor *tdm_clamp(tdm_tensor *x, double lo, double hi, tdm_loc at);
 
 /* Views: no copy in either engine where the layout allows. */
-TDM_API tdm_tensor *tdm_reshape(tdm_tensor *x, tdm_dims shape, tdm_loc at);      /* one extent may be -1: inferred */
-TDM_API tdm_tensor *tdm_transpose(tdm_tensor *x, const int *perm, tdm_loc at);   /* result axis i is axis perm[i]; NULL: reversed */
+/* one extent may be -1: inferred */
+TDM_API tdm_tensor *tdm_reshape(tdm_tensor *x, tdm_dims shape, tdm_loc at);
+/* result axis i is axis perm[i]; NULL: reversed */
+TDM_API tdm_tensor *tdm_transpose(tdm_tensor *x, const int *perm, tdm_loc at);
 TDM_API tdm_tensor *tdm_broadcast_to(tdm_tensor *x, tdm_dims shape, tdm_loc at);
-TDM_API tdm_tensor *tdm_slice(tdm_tensor *x, int axis, int64_t start, int64_t limit, int64_t step, tdm_loc at); /* one axis */
-TDM_API tdm_tensor *tdm_pad(tdm_tensor *x, const int64_t *low, const int64_t *high, const int64_t *interior, tdm_loc at); /* zeros; rank entries; interior may be NULL */
+/* one axis */
+TDM_API tdm_tensor *tdm_slice(tdm_tensor *x, int axis, int64_t start, int64_t limit, int64_t step,
+                              tdm_loc at);
+/* zeros; rank entries; interior may be NULL */
+TDM_API tdm_tensor *tdm_pad(tdm_tensor *x, const int64_t *low, const int64_t *high, const int64_t *interior,
+                            tdm_loc at);
 
 /* x [r, ..], index [i..] of i32 or i64, clamped into 0..r-1: y [i.., ..]. */
 TDM_API tdm_tensor *tdm_gather(tdm_tensor *x, tdm_tensor *index, tdm_loc at);
 /* x with update [i.., ..] added into its rows, in ascending order of i. */
 TDM_API tdm_tensor *tdm_scatter_add(tdm_tensor *x, tdm_tensor *index, tdm_tensor *update, tdm_loc at);
 #define tdm_embedding(table, index) tdm_gather(table, index)
-TDM_API tdm_tensor *tdm_one_hot(tdm_tensor *index, int64_t classes, tdm_dtype d, tdm_loc at); /* [..] -> [.., classes] */
+/* [..] -> [.., classes] */
+TDM_API tdm_tensor *tdm_one_hot(tdm_tensor *index, int64_t classes, tdm_dtype d, tdm_loc at);
 
 /* A set of axes; negative counts from the end.  tdm_axes(0, -1); tdm_all_axes(). */
 typedef struct tdm_axis_set {
@@ -240,72 +268,95 @@ TDM_API tdm_tensor *tdm_mean(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_lo
 TDM_API tdm_tensor *tdm_amax(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at);
 TDM_API tdm_tensor *tdm_amin(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at);
 TDM_API tdm_tensor *tdm_argmax(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at); /* i64 */
-TDM_API tdm_tensor *tdm_var(tdm_tensor *x, tdm_axis_set axes, int correction, bool keep, tdm_loc at); /* two-pass; / (n - correction) */
+/* two-pass; / (n - correction) */
+TDM_API tdm_tensor *tdm_var(tdm_tensor *x, tdm_axis_set axes, int correction, bool keep, tdm_loc at);
 
-/* Which axes of a product go together; lists of equal length pair up.  Result: batch axes, free axes of x, free axes of z. */
+/* Which axes of a product go together; lists of equal length pair up.  Result: batch axes, free axes of x,
+ * free axes of z. */
 typedef struct tdm_dot_axes {
     int n_batch, n_contract;
     int x_batch[TDM_MAX_RANK], z_batch[TDM_MAX_RANK], x_contract[TDM_MAX_RANK], z_contract[TDM_MAX_RANK];
 } tdm_dot_axes;
 TDM_API tdm_tensor *tdm_dot_general(tdm_tensor *x, tdm_tensor *z, const tdm_dot_axes *axes, tdm_loc at);
-/* c = a @ b.  a [.., m, k], b [.., k, n] -> [.., m, n]; leading dims broadcast; 2mnk flops a matrix.  Additions: numerics rule 5. */
+/* c = a @ b.  a [.., m, k], b [.., k, n] -> [.., m, n]; leading dims broadcast; 2mnk flops a matrix.
+ * Additions: numerics rule 5. */
 TDM_API tdm_tensor *tdm_matmul(tdm_tensor *a, tdm_tensor *b, tdm_loc at);
 /* x [.., in], w [out, in], bias [out] or NULL: x w^T + bias, [.., out]. */
 TDM_API tdm_tensor *tdm_linear(tdm_tensor *x, tdm_tensor *w, tdm_tensor *bias, tdm_loc at);
 
 /* Composites (ir/compose_*.c): built from the ops above in both engines. */
-TDM_API tdm_tensor *tdm_gelu(tdm_tensor *x, tdm_loc at);      /* x/2 (1 + erf(x / sqrt 2)) */
-TDM_API tdm_tensor *tdm_gelu_tanh(tdm_tensor *x, tdm_loc at); /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+TDM_API tdm_tensor *tdm_gelu(tdm_tensor *x, tdm_loc at); /* x/2 (1 + erf(x / sqrt 2)) */
+/* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+TDM_API tdm_tensor *tdm_gelu_tanh(tdm_tensor *x, tdm_loc at);
 TDM_API tdm_tensor *tdm_logsumexp(tdm_tensor *x, int axis, bool keep, tdm_loc at);
 TDM_API tdm_tensor *tdm_softmax(tdm_tensor *x, int axis, tdm_loc at);
 TDM_API tdm_tensor *tdm_log_softmax(tdm_tensor *x, int axis, tdm_loc at);
-TDM_API tdm_tensor *tdm_layer_norm(tdm_tensor *x, tdm_tensor *gamma, tdm_tensor *beta, double eps, tdm_loc at); /* last axis */
-TDM_API tdm_tensor *tdm_mse(tdm_tensor *x, tdm_tensor *target, tdm_loc at);                 /* mean of squares, a scalar */
-TDM_API tdm_tensor *tdm_cross_entropy(tdm_tensor *logits, tdm_tensor *targets, tdm_loc at); /* [.., c], integer [..]; mean, nats */
+/* last axis */
+TDM_API tdm_tensor *tdm_layer_norm(tdm_tensor *x, tdm_tensor *gamma, tdm_tensor *beta, double eps,
+                                   tdm_loc at);
+/* mean of squares, a scalar */
+TDM_API tdm_tensor *tdm_mse(tdm_tensor *x, tdm_tensor *target, tdm_loc at);
+/* [.., c], integer [..]; mean, nats */
+TDM_API tdm_tensor *tdm_cross_entropy(tdm_tensor *logits, tdm_tensor *targets, tdm_loc at);
 
-/* Random (Philox4x32-10 keyed by the context's seed; each call takes the next counters of the stream; a graph takes its
- * counters at each run, so both engines draw the same). */
-TDM_API tdm_tensor *tdm_uniform(tdm_context *ctx, tdm_dtype d, tdm_dims shape, double lo, double hi, tdm_loc at); /* [lo, hi) */
-TDM_API tdm_tensor *tdm_normal(tdm_context *ctx, tdm_dtype d, tdm_dims shape, double mean, double std, tdm_loc at); /* Box-Muller */
-TDM_API tdm_tensor *tdm_dropout(tdm_tensor *x, double p, tdm_loc at); /* zero with probability p, else / (1 - p) */
+/* Random (Philox4x32-10 keyed by the context's seed; each call takes the next counters of the stream; a graph
+ * takes its counters at each run, so both engines draw the same). */
+/* [lo, hi) */
+TDM_API tdm_tensor *tdm_uniform(tdm_context *ctx, tdm_dtype d, tdm_dims shape, double lo, double hi,
+                                tdm_loc at);
+/* Box-Muller */
+TDM_API tdm_tensor *tdm_normal(tdm_context *ctx, tdm_dtype d, tdm_dims shape, double mean, double std,
+                               tdm_loc at);
+/* zero with probability p, else / (1 - p) */
+TDM_API tdm_tensor *tdm_dropout(tdm_tensor *x, double p, tdm_loc at);
 
-/* Sets a leaf's value: now, or in an open graph when the program has run (a variable; later reads see the new value). */
+/* Sets a leaf's value: now, or in an open graph when the program has run (a variable; later reads see the new
+ * value). */
 TDM_API tdm_status tdm_assign(tdm_tensor *variable, tdm_tensor *value, tdm_loc at);
 
 /* ---- optimisers --------------------------------------------------------------------------------------- */
-/* PyTorch's formulas.  State tensors are variables: in an open graph tdm_step becomes assigns to parameters and state. */
-TDM_API tdm_optimizer *tdm_sgd(tdm_tensor *const *params, int n, double lr, double momentum, double weight_decay, bool nesterov);
-TDM_API tdm_optimizer *tdm_adam(tdm_tensor *const *params, int n, double lr, double beta1, double beta2, double eps, double weight_decay);
-TDM_API tdm_optimizer *tdm_adamw(tdm_tensor *const *params, int n, double lr, double beta1, double beta2, double eps, double weight_decay);
+/* PyTorch's formulas.  State tensors are variables: in an open graph tdm_step becomes assigns to parameters
+ * and state. */
+TDM_API tdm_optimizer *tdm_sgd(tdm_tensor *const *params, int n, double lr, double momentum,
+                               double weight_decay, bool nesterov);
+TDM_API tdm_optimizer *tdm_adam(tdm_tensor *const *params, int n, double lr, double beta1, double beta2,
+                                double eps, double weight_decay);
+TDM_API tdm_optimizer *tdm_adamw(tdm_tensor *const *params, int n, double lr, double beta1, double beta2,
+                                 double eps, double weight_decay);
 TDM_API void tdm_optimizer_free(tdm_optimizer *opt);
 TDM_API void tdm_zero_grad(tdm_optimizer *opt);
 TDM_API tdm_status tdm_step(tdm_optimizer *opt, tdm_loc at); /* parameters without .grad stay */
 
 /* ---- graphs, programs, executions --------------------------------------------------------------------- */
 
-/* Opens a graph on the context: every op appends until tdm_graph_close.  An eager tensor used meanwhile is captured: a parameter
- * or variable by reference, anything else by value as a constant. */
+/* Opens a graph on the context: every op appends until tdm_graph_close.  An eager tensor used meanwhile is
+ * captured: a parameter or variable by reference, anything else by value as a constant. */
 TDM_API tdm_graph *tdm_graph_open(tdm_context *ctx, const char *name);
 TDM_API tdm_tensor *tdm_input(tdm_context *ctx, const char *name, tdm_dtype d, tdm_dims shape, tdm_loc at);
 TDM_API tdm_status tdm_output(tdm_context *ctx, const char *name, tdm_tensor *t, tdm_loc at);
 TDM_API tdm_status tdm_graph_close(tdm_context *ctx);
 TDM_API void tdm_graph_free(tdm_graph *g); /* after its programs */
 
-/* Optimises and compiles a closed graph with the context's options (the LLVM half is loaded at the first call).  NULL on error. */
+/* Optimises and compiles a closed graph with the context's options (the LLVM half is loaded at the first
+ * call).  NULL on error. */
 TDM_API tdm_program *tdm_compile(tdm_graph *g, const char *const *dims /* "n=128", .., NULL; or NULL */);
 TDM_API void tdm_program_free(tdm_program *p); /* after its executions */
 
-/* One run's memory.  Inputs are read from, and outputs kept in, tensors; variables are the captured tensors themselves. */
+/* One run's memory.  Inputs are read from, and outputs kept in, tensors; variables are the captured tensors
+ * themselves. */
 TDM_API tdm_exec *tdm_exec_new(tdm_program *p);
-TDM_API tdm_status tdm_exec_bind(tdm_exec *e, const char *input, tdm_tensor *t); /* shares t's memory: dtype, shape, row-major */
-TDM_API tdm_status tdm_exec_bind_data(tdm_exec *e, const char *input, const void *row_major, size_t bytes); /* must outlive the runs */
+/* shares t's memory: dtype, shape, row-major */
+TDM_API tdm_status tdm_exec_bind(tdm_exec *e, const char *input, tdm_tensor *t);
+/* must outlive the runs */
+TDM_API tdm_status tdm_exec_bind_data(tdm_exec *e, const char *input, const void *row_major, size_t bytes);
 TDM_API tdm_status tdm_exec_run(tdm_exec *e); /* allocates nothing */
-TDM_API tdm_tensor *tdm_exec_output(tdm_exec *e, const char *name); /* rewritten by each run; lives as long as e */
+/* rewritten by each run; lives as long as e */
+TDM_API tdm_tensor *tdm_exec_output(tdm_exec *e, const char *name);
 TDM_API void tdm_exec_free(tdm_exec *e);
 
-/* ---- the caller's place ----------------------------------------------------------------------------------- */
-/* Every function above whose last parameter is `at` is called without it: these macros add file and line.  Define
- * TDM_PLAIN_FUNCTIONS before including this header to do without them. */
+/* ---- the caller's place ------------------------------------------------------------------------------- */
+/* Every function above whose last parameter is `at` is called without it: these macros add file and line.
+ * Define TDM_PLAIN_FUNCTIONS before including this header to do without them. */
 #ifndef TDM_PLAIN_FUNCTIONS
 #define tdm_from_data(...) tdm_from_data(__VA_ARGS__, TDM_HERE)
 #define tdm_full(...) tdm_full(__VA_ARGS__, TDM_HERE)
