@@ -18,7 +18,8 @@ typedef struct train_args {
 
 static const char help[] =
     "  NAME               fashion (784-256-128-10 on the 60,000 + 10,000 images of Fashion-MNIST,\n"
-    "                     batch 128) or digits (64-128-64-10 on the UCI digits built into the command, batch 32)\n"
+    "                     batch 128) or digits (64-128-64-10 on the UCI digits built into the\n"
+    "                     command, batch 32)\n"
     "  --engine E         static (default), eager or both: both must agree to the last bit\n"
     "  --epochs N         default 5 (fashion), 30 (digits)\n"
     "  --data DIR         folder of the four Fashion-MNIST files (default: the Debian package's);\n"
