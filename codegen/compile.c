@@ -1,12 +1,13 @@
 /* codegen/compile.c: a planned graph -> a runnable rt_program.
  *
- *   emit (LLVM IR) -> codegen (objects in memory) -> link (one LLJIT, from this thread) -> entry and kernel
- * addresses
+ *   emit (LLVM IR) -> codegen (objects in memory) -> link (one LLJIT, from this thread) -> addresses
  *
  * Compiled code calls nothing outside itself but the C functions listed here, which are bound by address. */
 #include "codegen/unit.h"
+#include "codegen/debug.h"
 
 #include <llvm-c/LLJIT.h>
+#include <llvm-c/LLJITUtils.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,15 @@ static void free_code(void *code)
         LLVMConsumeError(error);
 }
 
+/* Lets gdb know the code; a process that does not export LLVM's hook for it just stays without. */
+static void enable_gdb(LLVMOrcLLJITRef jit)
+{
+    LLVMErrorRef error = LLVMOrcLLJITEnableDebugSupport(jit);
+
+    if (error)
+        LLVMConsumeError(error);
+}
+
 static bool link_program(cg_unit *u, rt_program *out, ir_error *e)
 {
     LLVMOrcLLJITRef jit = NULL;
@@ -110,7 +120,17 @@ static bool link_program(cg_unit *u, rt_program *out, ir_error *e)
         return false;
     out->code = jit;
     out->code_free = free_code;
-    if (!link_objects(u, jit, e))
+    cg_symbols symbols = {0};
+    if (u->o.debug_info) {
+        enable_gdb(jit);
+        for (int i = 0; i < u->module_count; i++)
+            cg_symbols_read(&symbols, u->modules[i].object);
+    }
+    bool linked = link_objects(u, jit, e);
+    if (linked && u->o.debug_info)
+        cg_symbols_write(&symbols, jit);
+    cg_symbols_free(&symbols);
+    if (!linked)
         return false;
     *(void **)&out->entry = look_up(jit, CG_ENTRY_SYMBOL, e);
     for (int i = 0; i < u->job_count && e->status == IR_OK; i++) {

@@ -1,12 +1,12 @@
 /* codegen/emit.c: functions: one per kernel, thunks for kernels that share code, and the entry that calls
- * them in order.
+ * them.
  *
- *   void k3_add+relu(void *const *args, i64 begin, i64 end)           chunks of [0, units)
- *   void k3_add+relu.body(args, begin, end, i64 *table)               shared code; table: (argument, offset)
- * per place void tandem_entry(void *const *args, const rt_services *s)        k0(args, 0, 1);
- * s->parallel(s->pool, k1, args, ..); ..
- */
+ *   void k3_add+relu(void *const *args, i64 begin, i64 end)       chunks of [0, units)
+ *   void k3_add+relu.body(args, begin, end, i64 *table)           shared; table: (argument, offset) per place
+ *   void tandem_entry(void *const *args, const rt_services *s)    k0(args, 0, 1); s->parallel(s->pool, k1,
+ * ..) */
 #include "codegen/unit.h"
+#include "codegen/debug.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -71,7 +71,8 @@ static void open_blocks(cg_module *m, cg_kernel *k, LLVMValueRef f)
 }
 
 /* The kernel's code from the builder's position to its return; sets units and grain. */
-static void fill_variant(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f, bool streaming)
+static void fill_variant(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f, bool streaming,
+                         LLVMMetadataRef scope)
 {
     cg c = {.ctx = m->ctx,
             .module = m->module,
@@ -89,6 +90,7 @@ static void fill_variant(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f, bo
     k.end = LLVMGetParam(f, 2);
     k.table = j->shared ? LLVMGetParam(f, 3) : NULL;
     k.streaming = streaming;
+    k.debug_scope = scope;
     k.space = ir_kernel_space(u->g, j->k, &k.inner, &k.run);
     for (int d = 0; d < CG_DIMS; d++)
         k.level[d] = d;
@@ -133,17 +135,22 @@ static LLVMValueRef aligned_outs(cg_unit *u, cg_module *m, cg_job *j, LLVMValueR
 /* The function of kernel j in f: one body, or one for aligned big outs and one for any. */
 static void fill_function(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f)
 {
+    LLVMMetadataRef scope = cg_debug_function(m, f, j->symbol, j->k->root);
+    cg c = {.ctx = m->ctx, .b = m->b};
+
     LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, f, "entry"));
+    cg_debug_at(&c, scope, j->k->root);
     LLVMValueRef aligned = u->target.lanes == 16 && u->target.wide ? aligned_outs(u, m, j, f) : NULL;
     if (aligned) {
         LLVMBasicBlockRef past = LLVMAppendBasicBlockInContext(m->ctx, f, "past");
         LLVMBasicBlockRef any = LLVMAppendBasicBlockInContext(m->ctx, f, "any");
         LLVMBuildCondBr(m->b, aligned, past, any);
         LLVMPositionBuilderAtEnd(m->b, past);
-        fill_variant(u, m, j, f, true);
+        fill_variant(u, m, j, f, true, scope);
         LLVMPositionBuilderAtEnd(m->b, any);
     }
-    fill_variant(u, m, j, f, false);
+    fill_variant(u, m, j, f, false, scope);
+    cg_debug_leave(m);
 }
 
 static void body_name(const cg_job *j, char *name, size_t size)
@@ -194,7 +201,8 @@ void cg_emit_job(cg_unit *u, cg_module *m, cg_job *j)
     }
     body_name(j, name, sizeof name);
     LLVMValueRef f = add_function(u, m, name, kernel_type(m->ctx, true));
-    LLVMSetLinkage(f, LLVMInternalLinkage);
+    if (!m->debug) /* else perf and gdb should see it */
+        LLVMSetLinkage(f, LLVMInternalLinkage);
     fill_function(u, m, j, f);
     cg_emit_thunk(u, m, j);
 }

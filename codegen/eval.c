@@ -1,12 +1,13 @@
 /* codegen/eval.c: values of terms: computed on demand, placed as far out as their dims allow, remembered.
  *
- *   for i: for j (lanes): y[i, j] = x[i, j] * exp(s[i])       exp(s[i]) is a scalar in the body of i, spread
+ *   for i: for j in lanes: y[i, j] = x[i, j] * exp(s[i])     exp(s[i]) is a scalar in the body of i, spread
  * once
  *
  * A term that does not vary along the vector run is computed on scalars; its spread form is kept beside it.
  * Values are dropped by cg_forget when the index they depend on moves.  Cost: one pass over the terms per
  * asked root. */
 #include "codegen/eval.h"
+#include "codegen/debug.h"
 #include "codegen/memo.h"
 
 #include <stdlib.h>
@@ -234,6 +235,7 @@ static bool ensure(cg_kernel *k, int root)
             continue;
         bool varies = cg_term_varies(k, t);
         LLVMBasicBlockRef here = cg_go_home(k, k->terms[t].uses);
+        cg_debug_at(k->c, k->debug_scope, k->terms[t].node);
         LLVMValueRef v = compute(k, t, varies);
         cg_come_back(k, here);
         if (!v)

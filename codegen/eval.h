@@ -66,6 +66,7 @@ typedef struct cg_kernel {
     int32_t *term_slots; /* open addressing: term number + 1 */
     int term_slot_count;
     cg_memo *memo;
+    LLVMMetadataRef debug_scope; /* NULL: no debug information */
     /* Outs that cg_streams names begin at cache lines: stores go past the caches. */
     bool streaming;
     bool failed;          /* out of memory or a view that can't be expressed: c->err says which */

@@ -1,9 +1,8 @@
 /* codegen/index.c: INDEX kernels: gather, scatter_add and argmax, alone.
  *
- *   gather       y[i, j] = x[clamp(index[i]), j]                  units are i
- *   scatter_add  y[i, j] = x[i, j]; then y[clamp(index[i]), j] += update[i, j], i ascending   units are
- * columns j argmax       the first NaN, else the first maximum, of each row; units are rows
- */
+ *   gather       y[i, j] = x[clamp(index[i]), j]; units are i
+ *   scatter_add  y = x, then y[clamp(index[i]), j] += update[i, j], i ascending; units are tiles of columns j
+ *   argmax       the first NaN, else the first maximum, of each row; units are rows */
 #include "codegen/eval.h"
 
 typedef struct index_state {

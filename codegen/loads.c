@@ -1,8 +1,7 @@
 /* codegen/loads.c: from index maps to addresses, loads and stores.
  *
- *   base + (outer indices) * strides    pointer arithmetic in the block of each dim, kept, so that the
- * innermost
- *        + lane 0 * stride              address is one add; lanes with stride 1: one vector; else gather
+ *   base + outer indices * strides    pointer arithmetic in the block of each dim, kept, so that the
+ *        + lane 0 * stride            innermost address is one add; stride 1: one vector; else gather
  *
  * Every access states the element's alignment.  Masked-off lanes touch no memory and load 0. */
 #include "codegen/eval.h"

@@ -1,8 +1,8 @@
 /* codegen/loop.c: LOOP kernels: pointwise work over one iteration space, views as index maps.
  *
- *   y[n, m] = relu(x[n, m] * w[m])   ->   units n: run of m: 4 vectors at a time, the rest as vectors, the
- * tail under a mask y[n, m] = relu(x[n, m])          ->   one run of n m, units are blocks of it one element
- * ->   a few scalar instructions
+ *   y[n, m] = relu(x[n, m] * w[m])  ->  units n: a run of m: vectors, several at a time; the tail under a
+ * mask y[n, m] = relu(x[n, m])         ->  one run of n m; units are blocks of it one element ->  a few
+ * scalar instructions
  *
  * All loads of a vector come before its stores: outs may share memory with an operand at the same element. */
 #include "codegen/eval.h"

@@ -1,9 +1,8 @@
-/* codegen/outer.c: OUTER kernels: reductions of an A x R x C space over R, with what goes in and what comes
- * out.
+/* codegen/outer.c: OUTER kernels: reductions of an A x R x C space over R, producers and consumers fused in.
  *
  *   few columns or rows   a tile of up to 8 vectors of columns stays in registers while the rows pass by
- *   otherwise             rows are streamed four at a time against a tile of sums in L1 (outer_stream.c), so
- * that memory is read in long stretches
+ *   otherwise             rows are streamed against a tile of sums in L1 (outer_stream.c): memory is read in
+ *                         long stretches
  *
  * Sums follow numerics rule 4: a chain per block of 512 rows from +0, blocks added in order.  (Adding the
  * first block to +0 changes nothing: a chain that starts at +0 is never -0.)  Units are A x column tiles. */

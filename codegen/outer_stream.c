@@ -1,14 +1,15 @@
 /* codegen/outer_stream.c: OUTER kernels with many columns: rows are streamed against a tile of sums in L1.
  *
- *   for a block of 512 rows:  sums[tile] = neutral;  for 4 rows: for the tile's columns: sums += row, row,
- * row, row totals[tile] += sums          (only where there are several blocks) for the tile's columns:
- * consumers
+ *   for a block of 512 rows
+ *       sums[tile] = neutral
+ *       for 4 rows: for the tile's columns: sums += row, row, row, row
+ *       totals[tile] += sums                     (only where there are several blocks)
+ *   for the tile's columns: consumers
  *
- * Each of the rows that are read together is a long stretch of memory, so this runs at the speed of reading.
- */
+ * The rows that are read together are long stretches of memory each, so this runs at the speed of reading. */
 #include "codegen/outer.h"
 
-enum { TILE_COLUMNS = 1024, ROWS = 4 };
+enum { TILE_COLUMNS = 1024, LEAST_COLUMNS = 512, ROWS = 4 };
 
 typedef struct stream {
     outer_state *s;
@@ -172,8 +173,12 @@ void cg_outer_stream(outer_state *s)
     cg *c = k->c;
     LLVMValueRef sums[s->count], totals[s->count];
     stream t = {.s = s, .sums = sums, .totals = s->r > CG_ROW_BLOCK ? totals : NULL};
-    int64_t tiles = (s->c + TILE_COLUMNS - 1) / TILE_COLUMNS,
-            most = s->c < TILE_COLUMNS ? s->c + 64 : TILE_COLUMNS;
+    int64_t tile = TILE_COLUMNS, tiles, most;
+
+    while (tile > LEAST_COLUMNS && s->a * s->c < 4 * tile) /* something for several threads */
+        tile /= 2;
+    tiles = (s->c + tile - 1) / tile;
+    most = s->c < tile ? s->c + 64 : tile;
 
     for (int i = 0; i < s->count; i++) {
         sums[i] = cg_stack(k, s->reduces[i].dtype, most);
@@ -184,10 +189,10 @@ void cg_outer_stream(outer_state *s)
         k->banked |= 1u << d;
     cg_outer_set_levels(s, 1, 2);
     k->units = s->a * tiles;
-    k->grain = cg_grain(k->units, (double)(s->r * TILE_COLUMNS) * s->row_flops * 0.04 + 20);
+    k->grain = cg_grain(k->units, (double)(s->r * tile) * s->row_flops * 0.04 + 20);
     cg_loop l = cg_outer_open_units(s, tiles);
-    t.from = LLVMBuildMul(c->b, s->tile, cg_i64(c, TILE_COLUMNS), "");
-    LLVMValueRef end = LLVMBuildAdd(c->b, t.from, cg_i64(c, TILE_COLUMNS), ""), all = cg_i64(c, s->c);
+    t.from = LLVMBuildMul(c->b, s->tile, cg_i64(c, tile), "");
+    LLVMValueRef end = LLVMBuildAdd(c->b, t.from, cg_i64(c, tile), ""), all = cg_i64(c, s->c);
     t.to = LLVMBuildSelect(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, end, all, ""), end, all, "");
     add_blocks(&t);
     each_column(&t, finish_column, 0);

@@ -1,7 +1,7 @@
 /* codegen/share.c: where buffers are found in args[], and a canonical description of a kernel's structure.
  *
- *   %7 = add %3, %5 ; k1      %12 = add %9, %3 ; k2      ->   one body "op add, f32[64], place 0, place 1 ->
- * place 2"
+ *   %7 = add %3, %5  (k1)    %12 = add %9, %3  (k2)   ->   one body "add f32[64]: place 0, place 1 -> place
+ * 2"
  *
  * Nodes are numbered by their position in the kernel and outside values by first use, so kernels that differ
  * only in where their operands lie have equal keys.  Keys are compared as bytes: no two different kernels are

@@ -2,8 +2,7 @@
  *
  *   [64, 128, 32] read and written evenly   ->  one dim of 262144
  *   units [begin, end) over dims (a, b)     ->  a, b set by one division at the start, then counted on like
- * an odometer
- */
+ *                                               an odometer */
 #include "codegen/eval.h"
 
 #include <stdlib.h>

@@ -6,6 +6,7 @@
  * Each module has its own LLVMContext and target machine, so threads share nothing of LLVM.  Few modules: one
  * costs about 0.2 ms and module-wide constants are shared. */
 #include "codegen/unit.h"
+#include "codegen/debug.h"
 
 #include <llvm-c/Analysis.h>
 #include <stdio.h>
@@ -134,6 +135,8 @@ static bool open_module(cg_unit *u, cg_module *m, ir_error *e)
     LLVMSetModuleDataLayout(m->module, layout);
     LLVMSetTarget(m->module, u->target.triple);
     LLVMDisposeTargetData(layout);
+    if (u->o.debug_info)
+        cg_debug_open(m, u->g);
     return true;
 }
 
@@ -207,6 +210,8 @@ bool cg_unit_emit(cg_unit *u, ir_error *e)
     if (first_error(u, e))
         return false;
     cg_emit_entry(u, &u->modules[0]);
+    for (int i = 0; i < u->module_count; i++)
+        cg_debug_finish(&u->modules[i]);
     return !first_error(u, e) && verify_modules(u, e);
 }
 
@@ -240,6 +245,7 @@ static void close_module(cg_module *m)
 {
     if (m->object)
         LLVMDisposeMemoryBuffer(m->object);
+    cg_debug_close(m);
     if (m->b)
         LLVMDisposeBuilder(m->b);
     if (m->module)

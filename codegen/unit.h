@@ -2,6 +2,7 @@
 #ifndef TANDEM_CG_UNIT_H
 #define TANDEM_CG_UNIT_H
 
+#include <llvm-c/DebugInfo.h>
 #include <llvm-c/TargetMachine.h>
 
 #include "codegen/codegen.h"
@@ -27,6 +28,8 @@ typedef struct cg_module {
     LLVMTargetMachineRef machine;
     LLVMBuilderRef b;
     LLVMMemoryBufferRef object;
+    LLVMDIBuilderRef debug; /* NULL: no debug information */
+    LLVMMetadataRef debug_file;
     ir_error err;
 } cg_module;
 

@@ -6,8 +6,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -163,6 +165,31 @@ static void test_refusals(void **state)
     ir_graph_free(g);
 }
 
+/* perf's map names every kernel, shared bodies too. */
+static void test_debug_names(void **state)
+{
+    const cg_api *api = tdm_codegen_entry(CG_ABI, &test_host);
+    cg_options o = {.threads = 2, .debug_info = true};
+    rt_program p = {.graph = repeated()};
+    ir_error e = {0};
+    char path[64], text[65536];
+
+    (void)state;
+    snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
+    remove(path);
+    if (api->compile(&o, &p, &e) != IR_OK)
+        fail_msg("%s", e.text);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof text - 1, f)] = 0;
+    fclose(f);
+    remove(path);
+    for (int i = 0; i < p.kernel_count; i++)
+        assert_non_null(strstr(text, p.kernels[i].name));
+    assert_non_null(strstr(text, ".body\n"));
+    rt_program_free(&p);
+}
+
 static void test_host_info(void **state)
 {
     const cg_api *api = tdm_codegen_entry(CG_ABI, &test_host);
@@ -178,8 +205,9 @@ static void test_host_info(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seed),   cmocka_unit_test(test_network),  cmocka_unit_test(test_shared_code),
-        cmocka_unit_test(test_assign), cmocka_unit_test(test_refusals), cmocka_unit_test(test_host_info),
+        cmocka_unit_test(test_seed),      cmocka_unit_test(test_network),  cmocka_unit_test(test_shared_code),
+        cmocka_unit_test(test_assign),    cmocka_unit_test(test_refusals), cmocka_unit_test(test_debug_names),
+        cmocka_unit_test(test_host_info),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
