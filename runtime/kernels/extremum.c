@@ -5,9 +5,8 @@
  * shifted), which shows afterwards whether a NaN was there; and only where the result is a zero are the
  * elements searched for the zero of the winning sign (+0 for max, -0 for min). */
 #include "runtime/kernels/extremum.h"
+#include "runtime/kernels/partials.h"
 #include "runtime/scalar_c.h"
-
-#define PARTIALS 64
 
 #define GREATER >
 #define LESS <
@@ -18,11 +17,14 @@
 #define INFINITE_f32 ((float)INFINITY)
 #define INFINITE_f64 ((double)INFINITY)
 
-/* Eight rows into the accumulators m and, of shifted bits, top. */
-#define STEP(dt, beats, c)              \
-    v = (c)beats v ? (c) : v;           \
-    b = (BITS_##dt)s_bits_##dt(c) << 1; \
-    t = b > t ? b : t;
+/* Element c into the accumulators v and, of shifted bits, t. */
+#define STEP(beats, dt, v, t, c)                         \
+    {                                                    \
+        BITS_##dt bits = (BITS_##dt)s_bits_##dt(c) << 1; \
+                                                         \
+        v = (c)beats v ? (c) : v;                        \
+        t = bits > t ? bits : t;                         \
+    }
 
 #define ROWS(kind, beats, dt)                                                                            \
     S_INLINE void kind##_rows_##dt(s_val_##dt *restrict m, BITS_##dt *restrict top, const s_val_##dt *x, \
@@ -33,22 +35,22 @@
         for (; i + 4 <= rows; i += 4, x += 4 * stride)                                                   \
             for (int64_t j = 0; j < cols; j++) {                                                         \
                 s_val_##dt v = m[j];                                                                     \
-                BITS_##dt t = top[j], b;                                                                 \
+                BITS_##dt t = top[j];                                                                    \
                 const s_val_##dt *c = x + j;                                                             \
                                                                                                          \
-                STEP(dt, beats, c[0])                                                                    \
-                STEP(dt, beats, c[stride])                                                               \
-                STEP(dt, beats, c[2 * stride])                                                           \
-                STEP(dt, beats, c[3 * stride])                                                           \
+                STEP(beats, dt, v, t, c[0])                                                              \
+                STEP(beats, dt, v, t, c[stride])                                                         \
+                STEP(beats, dt, v, t, c[2 * stride])                                                     \
+                STEP(beats, dt, v, t, c[3 * stride])                                                     \
                 m[j] = v;                                                                                \
                 top[j] = t;                                                                              \
             }                                                                                            \
         for (; i < rows; i++, x += stride)                                                               \
             for (int64_t j = 0; j < cols; j++) {                                                         \
                 s_val_##dt v = m[j];                                                                     \
-                BITS_##dt t = top[j], b;                                                                 \
+                BITS_##dt t = top[j];                                                                    \
                                                                                                          \
-                STEP(dt, beats, x[j])                                                                    \
+                STEP(beats, dt, v, t, x[j])                                                              \
                 m[j] = v;                                                                                \
                 top[j] = t;                                                                              \
             }                                                                                            \
@@ -69,26 +71,72 @@
         return m;                                                                                     \
     }
 
+/* a where the mask is set, else b; C has no ?: on vectors. */
+#define PICK(dt, mask, a, b) (v_##dt)(((u_##dt)(mask) & (u_##dt)(a)) | (~(u_##dt)(mask) & (u_##dt)(b)))
+#define V_GREATER_f32(a, b) PICK(f32, (a) > (b), a, b)
+#define V_GREATER_f64(a, b) PICK(f64, (a) > (b), a, b)
+#define V_LESS_f32(a, b) PICK(f32, (a) < (b), a, b)
+#define V_LESS_f64(a, b) PICK(f64, (a) < (b), a, b)
+#define V_TOP_f32(a, b) (u_f32) PICK(f32, (a) > (b), a, b)
+#define V_TOP_f64(a, b) (u_f64) PICK(f64, (a) > (b), a, b)
+
+/* A vector of elements into the accumulators; `x beats m` is false for a NaN, which leaves m. */
+#define STEP_VECTOR(V_BEATS, dt, elements) \
+    {                                      \
+        v_##dt c = (elements);             \
+        u_##dt bits = (u_##dt)c << 1;      \
+                                           \
+        m = V_BEATS(c, m);                 \
+        t = V_TOP_##dt(bits, t);           \
+    }
+
+/* Whole blocks of 64 as rows; then whole vectors, the last one overlapping what came before; fewer than a
+ * vector one by one. */
+#define RUN(kind, beats, V_BEATS, dt, start)                              \
+    s_val_##dt RT_V(rt_##kind##_run_##dt)(const s_val_##dt *x, int64_t n) \
+    {                                                                     \
+        v_##dt m = (v_##dt){0} + (start);                                 \
+        u_##dt t = {0};                                                   \
+        int64_t lanes = V_LANES(s_val_##dt), i = n / PARTIALS * PARTIALS; \
+        s_val_##dt v;                                                     \
+        BITS_##dt top;                                                    \
+                                                                          \
+        if (i > 0)                                                        \
+            kind##_blocks_##dt(&m, &t, x, i / PARTIALS);                  \
+        for (; i + lanes <= n; i += lanes)                                \
+            STEP_VECTOR(V_BEATS, dt, *(const m_##dt *)(x + i))            \
+        if (i < n && n >= lanes)                                          \
+            STEP_VECTOR(V_BEATS, dt, *(const m_##dt *)(x + n - lanes))    \
+        FOLD_##dt(V_BEATS, m);                                            \
+        FOLD_##dt(V_TOP_##dt, t);                                         \
+        v = m[0];                                                         \
+        top = t[0];                                                       \
+        for (i = 0; i < n && n < lanes; i++)                              \
+            STEP(beats, dt, v, top, x[i])                                 \
+        return kind##_settle_##dt(v, top, x, n, 1);                       \
+    }
+
+#define BLOCKS(kind, V_BEATS, dt, start)                                                      \
+    static void kind##_blocks_##dt(v_##dt *m, u_##dt *t, const s_val_##dt *x, int64_t blocks) \
+    {                                                                                         \
+        _Alignas(64) s_val_##dt p[PARTIALS];                                                  \
+        _Alignas(64) BITS_##dt top[PARTIALS] = {0};                                           \
+                                                                                              \
+        for (int j = 0; j < PARTIALS; j++)                                                    \
+            p[j] = (start);                                                                   \
+        kind##_rows_##dt(p, top, x, blocks, PARTIALS, PARTIALS);                              \
+        V_UNROLL for (int j = 0; j < PARTIALS; j += V_LANES(s_val_##dt))                      \
+        {                                                                                     \
+            *m = V_BEATS(*(const v_##dt *)(p + j), *m);                                       \
+            *t = V_TOP_##dt(*(const u_##dt *)(top + j), *t);                                  \
+        }                                                                                     \
+    }
+
 #define EXTREMUM(kind, beats, dt, start, minus)                                                        \
     ROWS(kind, beats, dt)                                                                              \
     SETTLE(kind, dt, minus)                                                                            \
-    s_val_##dt RT_V(rt_##kind##_run_##dt)(const s_val_##dt *x, int64_t n)                              \
-    {                                                                                                  \
-        s_val_##dt p[PARTIALS];                                                                        \
-        BITS_##dt top[PARTIALS] = {0};                                                                 \
-        int64_t whole = n / PARTIALS * PARTIALS;                                                       \
-                                                                                                       \
-        for (int j = 0; j < PARTIALS; j++)                                                             \
-            p[j] = (start);                                                                            \
-        kind##_rows_##dt(p, top, x, n / PARTIALS, PARTIALS, PARTIALS);                                 \
-        kind##_rows_##dt(p, top, x + whole, 1, 0, n - whole);                                          \
-        for (int h = PARTIALS / 2; h >= 1; h /= 2)                                                     \
-            for (int j = 0; j < h; j++) {                                                              \
-                p[j] = p[j + h] beats p[j] ? p[j + h] : p[j];                                          \
-                top[j] = top[j + h] > top[j] ? top[j + h] : top[j];                                    \
-            }                                                                                          \
-        return kind##_settle_##dt(p[0], top[0], x, n, 1);                                              \
-    }                                                                                                  \
+    BLOCKS(kind, V_##beats##_##dt, dt, start)                                                          \
+    RUN(kind, beats, V_##beats##_##dt, dt, start)                                                      \
     void RT_V(rt_##kind##_inner_##dt)(void *y, const void *x, int64_t rows, int64_t stride, int64_t n) \
     {                                                                                                  \
         s_val_##dt *r = y;                                                                             \

@@ -1,6 +1,7 @@
 /* runtime/kernels/partials.h: the 64 partials of numerics rules 4 and 5 as vectors of this level.
  *
  *   v_f32, m_f32          a vector of floats; the same in memory, at any alignment
+ *   u_f32                 a vector of their bits
  *   V_COUNT(float)        vectors that hold 64 partials
  *   add_rest_f32(p, x, n) p[j] += x[j] for j < n < 64; the other partials, never -0, stay as they are
  *   halves_f32(p)         p[j] += p[j + h] for h = 32, 16, .., 1: whole vectors first, then within one; the
@@ -29,10 +30,13 @@
     __builtin_shufflevector(v, v, 0 ^ h, 1 ^ h, 2 ^ h, 3 ^ h, 4 ^ h, 5 ^ h, 6 ^ h, 7 ^ h, 8 ^ h, 9 ^ h, \
                             10 ^ h, 11 ^ h, 12 ^ h, 13 ^ h, 14 ^ h, 15 ^ h)
 
-#define FOLD_2(v) v += SWAP_2(v, 1)
-#define FOLD_4(v) v += SWAP_4(v, 2), v += SWAP_4(v, 1)
-#define FOLD_8(v) v += SWAP_8(v, 4), v += SWAP_8(v, 2), v += SWAP_8(v, 1)
-#define FOLD_16(v) v += SWAP_16(v, 8), v += SWAP_16(v, 4), v += SWAP_16(v, 2), v += SWAP_16(v, 1)
+/* v = OP(v, v with lanes h apart swapped) for h = half of the lanes, .., 1. */
+#define FOLD_2(OP, v) v = OP(v, SWAP_2(v, 1))
+#define FOLD_4(OP, v) v = OP(v, SWAP_4(v, 2)), v = OP(v, SWAP_4(v, 1))
+#define FOLD_8(OP, v) v = OP(v, SWAP_8(v, 4)), v = OP(v, SWAP_8(v, 2)), v = OP(v, SWAP_8(v, 1))
+#define FOLD_16(OP, v) \
+    v = OP(v, SWAP_16(v, 8)), v = OP(v, SWAP_16(v, 4)), v = OP(v, SWAP_16(v, 2)), v = OP(v, SWAP_16(v, 1))
+#define V_ADD(a, b) ((a) + (b))
 
 #if RT_VECTOR_BYTES == 64
 #define FOLD_f32 FOLD_16
@@ -45,20 +49,21 @@
 #define FOLD_f64 FOLD_2
 #endif
 
-#define PARTIALS_OF(dt, T)                                                                         \
+#define PARTIALS_OF(dt, T, U)                                                                      \
     typedef T v_##dt __attribute__((vector_size(RT_VECTOR_BYTES)));                                \
     typedef T m_##dt __attribute__((vector_size(RT_VECTOR_BYTES), aligned(sizeof(T)), may_alias)); \
+    typedef U u_##dt __attribute__((vector_size(RT_VECTOR_BYTES)));                                \
     __attribute__((always_inline, unused)) static inline T halves_##dt(v_##dt p[V_COUNT(T)])       \
     {                                                                                              \
         V_UNROLL for (int h = V_COUNT(T) / 2; h >= 1; h /= 2)                                      \
         {                                                                                          \
             V_UNROLL for (int j = 0; j < h; j++) p[j] += p[j + h];                                 \
         }                                                                                          \
-        FOLD_##dt(p[0]);                                                                           \
+        FOLD_##dt(V_ADD, p[0]);                                                                    \
         return p[0][0];                                                                            \
     }
-PARTIALS_OF(f32, float)
-PARTIALS_OF(f64, double)
+PARTIALS_OF(f32, float, uint32_t)
+PARTIALS_OF(f64, double, uint64_t)
 
 #if RT_LEVEL == 4
 #define REST(dt, T, mask, s)                                                                       \
