@@ -22,7 +22,9 @@ int cli_bad(const char *fmt, ...)
 
 int cli_failed(tdm_context *ctx)
 {
-    return cli_bad("%s", tdm_error(ctx));
+    cli_bad("%s", tdm_error(ctx));
+    tdm_clear_error(ctx);
+    return CLI_BAD;
 }
 
 bool cli_long(const char *text, long long lo, long long hi, long long *out)

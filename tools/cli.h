@@ -50,7 +50,8 @@ int cli_next(int argc, char **argv, const struct option *options);
 void cli_help(const char *verb, const char *details);
 /* "tandem: ..." on standard error; CLI_BAD */
 __attribute__((format(printf, 1, 2))) int cli_bad(const char *fmt, ...);
-int cli_failed(tdm_context *ctx); /* the context's error as cli_bad */
+/* The context's error as cli_bad; said once, so it is cleared. */
+int cli_failed(tdm_context *ctx);
 bool cli_long(const char *text, long long lo, long long hi, long long *out);
 /* A context for the options; NULL after a message. */
 tdm_context *cli_context(const tdm_options *o);
@@ -83,5 +84,8 @@ tdm_graph *cli_specialize(tdm_graph *g, const cli_inputs *in);
 bool cli_make_inputs(tdm_context *ctx, const tdm_graph *g, const cli_inputs *in, tdm_tensor **values);
 const char *cli_node_name(const tdm_graph *g, int node); /* name of an input or variable */
 void cli_shape_text(const tdm_graph *g, const tdm_node_info *n, char *text, size_t size); /* f32[4,n] */
+
+/* Element i of row-major data as a double. */
+double cli_element(const void *data, tdm_dtype d, int64_t i);
 
 #endif

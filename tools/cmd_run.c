@@ -13,20 +13,6 @@ typedef struct saves {
     int count;
 } saves;
 
-static double value_at(const void *data, tdm_dtype d, int64_t i)
-{
-    switch (d) {
-    case TDM_BOOL:
-    case TDM_U8: return ((const uint8_t *)data)[i];
-    case TDM_U32: return ((const uint32_t *)data)[i];
-    case TDM_I32: return ((const int32_t *)data)[i];
-    case TDM_I64: return (double)((const int64_t *)data)[i];
-    case TDM_F32: return (double)((const float *)data)[i];
-    case TDM_F64: return ((const double *)data)[i];
-    }
-    return NAN;
-}
-
 /* "name f32[2,3]  0.1 0.2 ..  min .. max .. mean .." */
 static bool print_summary(const char *name, const tdm_tensor *t)
 {
@@ -45,7 +31,7 @@ static bool print_summary(const char *name, const tdm_tensor *t)
         printf("%s%lld", i ? "," : "", (long long)d.dims[i]);
     printf("] ");
     for (int64_t i = 0; i < n; i++) {
-        double v = value_at(data, tdm_dtype_of(t), i);
+        double v = cli_element(data, tdm_dtype_of(t), i);
         if (i < SHOWN)
             printf(" %.9g", v);
         if (!isfinite(v))

@@ -20,23 +20,9 @@ static int64_t ordered64(double v)
     return i < 0 ? INT64_MIN - i : i;
 }
 
-static double element(const void *data, tdm_dtype d, int64_t i)
-{
-    switch (d) {
-    case TDM_BOOL:
-    case TDM_U8: return ((const uint8_t *)data)[i];
-    case TDM_U32: return ((const uint32_t *)data)[i];
-    case TDM_I32: return ((const int32_t *)data)[i];
-    case TDM_I64: return (double)((const int64_t *)data)[i];
-    case TDM_F32: return (double)((const float *)data)[i];
-    case TDM_F64: return ((const double *)data)[i];
-    }
-    return NAN;
-}
-
 static double ulps(const void *a, const void *b, tdm_dtype d, int64_t i)
 {
-    double x = element(a, d, i), y = element(b, d, i);
+    double x = cli_element(a, d, i), y = cli_element(b, d, i);
     if (isnan(x) || isnan(y))
         return INFINITY;
     if (d == TDM_F32)
@@ -49,7 +35,7 @@ static double ulps(const void *a, const void *b, tdm_dtype d, int64_t i)
 static void note(difference *r, const void *a, const void *b, tdm_dtype d, int64_t i, double rtol,
                  double atol)
 {
-    double x = element(a, d, i), y = element(b, d, i), u = ulps(a, b, d, i), gap = fabs(x - y);
+    double x = cli_element(a, d, i), y = cli_element(b, d, i), u = ulps(a, b, d, i), gap = fabs(x - y);
     if (isnan(x) && isnan(y))
         return;
     if (r->first < 0)

@@ -72,10 +72,8 @@ model_job *model_job_of(tdm_context *ctx, tdm_graph *g, const cli_inputs *in, bo
     *first_call_s = cli_now() - start;
     if (ok && tdm_ok(ctx))
         return j;
-    if (!tdm_ok(ctx)) {
+    if (!tdm_ok(ctx))
         cli_failed(ctx);
-        tdm_clear_error(ctx);
-    }
     model_job_free(j);
     return NULL;
 }
@@ -85,10 +83,8 @@ model_job *model_job_new(tdm_context *ctx, const char *path, bool eager, double 
 {
     cli_inputs none = {0};
     tdm_graph *g = cli_load_model(ctx, path);
-    if (!g) {
-        tdm_clear_error(ctx);
+    if (!g)
         return NULL;
-    }
     tdm_graph *s = tdm_graph_specialize(g, none.dims);
     tdm_graph_free(g);
     return s ? model_job_of(ctx, s, &none, eager, compile_s, first_call_s) : NULL;
