@@ -82,7 +82,7 @@ static int64_t next_row(const rt_loop *l, int which, int64_t offset, int64_t ind
 void rt_gather_range(const rt_level *v, const rt_loop *l, int which, size_t size, const void *x,
                      int64_t begin, int64_t n, void *y)
 {
-    int64_t index[IR_MAX_RANK], bytes = (int64_t)size, inner = l->extent[l->rank - 1];
+    int64_t index[IR_MAX_RANK] = {0}, bytes = (int64_t)size, inner = l->extent[l->rank - 1];
     int64_t step = l->step[which][l->rank - 1], offset = locate(l, which, begin, index);
     int64_t column = index[l->rank - 1];
     char *to = y;
@@ -217,8 +217,8 @@ static void pad_chunk(void *const *args, int64_t begin, int64_t end)
 {
     const copy_work *w = args[0];
     const rt_loop *l = &w->loop;
-    int64_t from_index[IR_MAX_RANK], to_index[IR_MAX_RANK], inner = l->extent[l->rank - 1],
-                                                            size = (int64_t)w->size;
+    int64_t from_index[IR_MAX_RANK] = {0}, to_index[IR_MAX_RANK] = {0}, inner = l->extent[l->rank - 1],
+            size = (int64_t)w->size;
     int64_t from = locate(l, 0, begin * inner, from_index), to = locate(l, 1, begin * inner, to_index);
 
     for (int64_t u = begin; u < end; u++) {

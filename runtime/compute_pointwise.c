@@ -27,11 +27,13 @@ typedef struct pointwise_work {
 
 static rt_row_fn *row_of(const rt_level *v, ir_op op, ir_dtype from, ir_dtype to)
 {
+    rt_row_fn *fn = v->pointwise[from][op];
+
     if (op == IR_convert)
-        return (*v->convert)[from][to];
+        fn = (*v->convert)[from][to];
     if (op == IR_clamp)
-        return v->clamp[from];
-    return v->pointwise[from][op];
+        fn = v->clamp[from];
+    return fn;
 }
 
 static void contiguous_chunk(void *const *args, int64_t begin, int64_t end)
@@ -158,39 +160,50 @@ static ir_status run_strided(const rt_engine *e, pointwise_work *w, const rt_arr
     return s;
 }
 
-ir_status rt_pointwise(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x, int n,
-                       const rt_array *y)
+static ir_status run_work(const rt_engine *e, pointwise_work w, bool contiguous, const rt_array *const *x,
+                          const rt_array *y)
 {
-    pointwise_work w;
-    bool contiguous = true;
-
-    w.ns = 0.06 + 0.02 * ir_ops[op].flops;
-    w.fn = row_of(e->level, op, (ir_dtype)x[n - 1]->type.dtype, (ir_dtype)y->type.dtype);
-    if (!w.fn)
-        return IR_EDTYPE;
-    for (int i = 0; i < n; i++) {
-        contiguous = contiguous && rt_array_is_contiguous(x[i]);
+    for (int i = 0; i < w.n; i++) {
         w.x[i] = x[i]->data;
-    }
-    if (contiguous) {
-        int64_t total = ir_type_elements(&y->type);
-
-        if (!e->pool || (double)total * w.ns < 4000) {
-            w.fn(y->data, w.x, total, a);
-            return IR_OK;
-        }
-    }
-    w.level = e->level;
-    w.a = a;
-    w.n = n;
-    w.y = y->data;
-    w.y_size = (int64_t)ir_dtype_size((ir_dtype)y->type.dtype);
-    for (int i = 0; i < n; i++)
         w.size[i] = (int64_t)ir_dtype_size((ir_dtype)x[i]->type.dtype);
+    }
     if (!contiguous)
         return run_strided(e, &w, x, y);
     rt_split(e, contiguous_chunk, &w, ir_type_elements(&y->type), w.ns);
     return IR_OK;
+}
+
+ir_status rt_pointwise(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x, int n,
+                       const rt_array *y)
+{
+    rt_row_fn *fn = row_of(e->level, op, (ir_dtype)x[n - 1]->type.dtype, (ir_dtype)y->type.dtype);
+    double ns = 0.06 + 0.02 * ir_ops[op].flops;
+    const void *data[3] = {0};
+    bool contiguous = true;
+
+    if (!fn)
+        return IR_EDTYPE;
+    for (int i = 0; i < n; i++) {
+        contiguous = contiguous && rt_array_is_contiguous(x[i]);
+        data[i] = x[i]->data;
+    }
+    if (contiguous) {
+        int64_t total = ir_type_elements(&y->type);
+
+        if (!e->pool || (double)total * ns < 4000) {
+            fn(y->data, data, total, a);
+            return IR_OK;
+        }
+    }
+    return run_work(e,
+                    (pointwise_work){.level = e->level,
+                                     .fn = fn,
+                                     .a = a,
+                                     .n = n,
+                                     .y = y->data,
+                                     .y_size = (int64_t)ir_dtype_size((ir_dtype)y->type.dtype),
+                                     .ns = ns},
+                    contiguous, x, y);
 }
 
 /* ---- iota and random bits: an element is a function of its linear index ------------------------------ */
