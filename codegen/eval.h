@@ -57,7 +57,8 @@ typedef struct cg_kernel {
         vector_dim; /* dims vector_first..vector_dim, taken as one flat run, lie in lanes; index[vector_dim]
                        is the flat index of lane 0, those before it are 0; vector_dim -1: all dims scalar.
                        A map that can't step through the run evenly is read lane by lane */
-    LLVMValueRef mask; /* active lanes (vector of i1), NULL: all */
+    LLVMValueRef tail_mask[64]; /* by active lanes: made once (space.c) */
+    LLVMValueRef mask;          /* active lanes (vector of i1), NULL: all */
     /* current, and how many; set banks before the first term's value is asked for */
     int bank, banks;
     unsigned banked; /* bit j: dim j differs between banks */
@@ -157,8 +158,8 @@ cg_odometer cg_units_open(cg_kernel *k, const int64_t *extent, int dims, LLVMVal
                           LLVMValueRef end);
 void cg_units_close(cg_kernel *k, cg_odometer *o);
 /* Lanes [0, n - at) active, NULL when all are. */
-LLVMValueRef cg_tail_mask(cg *c, LLVMValueRef at, LLVMValueRef n);
-LLVMValueRef cg_const_mask(cg *c, int64_t active);
+LLVMValueRef cg_tail_mask(cg_kernel *k, LLVMValueRef at, LLVMValueRef n);
+LLVMValueRef cg_const_mask(cg_kernel *k, int64_t active); /* lanes [0, active), NULL when all */
 /* Units per chunk for work of `ns` nanoseconds a unit. */
 int64_t cg_grain(int64_t units, double ns);
 

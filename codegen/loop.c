@@ -69,7 +69,7 @@ static void emit_static_run(loop_state *s)
         main = 0;
     }
     for (; main < s->n; main += c->lanes)
-        emit_vectors(s, cg_i64(c, main), 1, cg_const_mask(c, s->n - main));
+        emit_vectors(s, cg_i64(c, main), 1, cg_const_mask(s->k, s->n - main));
 }
 
 /* A run [from, to) with `from` a multiple of the step. */
@@ -86,7 +86,7 @@ static void emit_range(loop_state *s, LLVMValueRef from, LLVMValueRef to)
     if (s->n % step == 0)
         return;
     cg_loop tail = cg_loop_open(c, main, to, c->lanes, "tail");
-    emit_vectors(s, tail.index, 1, cg_tail_mask(c, tail.index, to));
+    emit_vectors(s, tail.index, 1, cg_tail_mask(s->k, tail.index, to));
     cg_forget(s->k, s->k->vector_dim);
     cg_loop_close(c, &tail);
 }

@@ -222,7 +222,7 @@ static void emit_registers(outer_state *s)
         emit_tile(s, LLVMBuildMul(c->b, s->tile, cg_i64(c, columns), ""), width, NULL);
     } else if (tiles == 0) {
         emit_tile(s, cg_i64(c, 0), rest_vectors,
-                  cg_const_mask(c, rest - (int64_t)(rest_vectors - 1) * c->lanes));
+                  cg_const_mask(s->k, rest - (int64_t)(rest_vectors - 1) * c->lanes));
     } else {
         LLVMBasicBlockRef whole = LLVMAppendBasicBlockInContext(c->ctx, c->fn, "whole");
         LLVMBasicBlockRef part = LLVMAppendBasicBlockInContext(c->ctx, c->fn, "part");
@@ -233,7 +233,7 @@ static void emit_registers(outer_state *s)
         LLVMBuildBr(c->b, next);
         LLVMPositionBuilderAtEnd(c->b, part);
         emit_tile(s, cg_i64(c, tiles * columns), rest_vectors,
-                  cg_const_mask(c, rest - (int64_t)(rest_vectors - 1) * c->lanes));
+                  cg_const_mask(s->k, rest - (int64_t)(rest_vectors - 1) * c->lanes));
         LLVMBuildBr(c->b, next);
         LLVMPositionBuilderAtEnd(c->b, next);
     }

@@ -47,7 +47,7 @@ static void each_column(stream *t, column_fn *body, int rows)
         LLVMValueRef column = LLVMBuildNSWAdd(c->b, t->from, l.index, "");
         cg_outer_set_home(s, false, l.body);
         cg_outer_set_column(s, column);
-        k->mask = tail ? cg_tail_mask(c, l.index, n) : NULL;
+        k->mask = tail ? cg_tail_mask(s->k, l.index, n) : NULL;
         body(t, l.index, column, rows);
         k->mask = NULL;
         cg_forget_level(k, 2);

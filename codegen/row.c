@@ -148,7 +148,7 @@ static void emit_straight(row_state *s)
     for (int pass = 0; pass < s->p.passes; pass++) {
         for (int64_t at = 0, v = 0; at < s->p.n; at += c->lanes, v++) {
             k->bank = (int)v;
-            emit_vector(s, pass, cg_i64(c, at), cg_const_mask(c, s->p.n - at), (int)(v % s->vectors));
+            emit_vector(s, pass, cg_i64(c, at), cg_const_mask(s->p.k, s->p.n - at), (int)(v % s->vectors));
         }
         k->bank = 0;
         finish_pass(s, pass);
@@ -189,7 +189,8 @@ static void emit_pass_registers(row_state *s, int pass)
     if (main)
         emit_groups(s, pass, main);
     for (int64_t at = main; at < s->p.n; at += c->lanes)
-        emit_vector(s, pass, cg_i64(c, at), cg_const_mask(c, s->p.n - at), (int)((at - main) / c->lanes));
+        emit_vector(s, pass, cg_i64(c, at), cg_const_mask(s->p.k, s->p.n - at),
+                    (int)((at - main) / c->lanes));
 }
 
 /* Partials in memory: the vector of partials number (i mod 64) / lanes is read, updated and written back. */
@@ -233,7 +234,7 @@ static void emit_pass_memory(row_state *s, int pass)
         cg_loop_close(c, &l);
     }
     if (main < s->p.n)
-        emit_vector_memory(s, pass, cg_i64(c, main), cg_const_mask(c, s->p.n - main));
+        emit_vector_memory(s, pass, cg_i64(c, main), cg_const_mask(s->p.k, s->p.n - main));
     for (int r = 0; r < s->p.reduce_count; r++)
         for (int v = 0; in_pass(s, r, pass) && v < s->vectors; v++)
             s->acc[r * s->vectors + v] =
@@ -266,7 +267,7 @@ static void emit_pass_store(row_state *s, int pass)
         cg_loop_close(c, &l);
     }
     for (int64_t at = main; at < s->p.n; at += c->lanes)
-        emit_vector(s, pass, cg_i64(c, at), cg_const_mask(c, s->p.n - at), 0);
+        emit_vector(s, pass, cg_i64(c, at), cg_const_mask(s->p.k, s->p.n - at), 0);
 }
 
 static void emit_looped(row_state *s)

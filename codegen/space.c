@@ -162,23 +162,42 @@ void cg_units_close(cg_kernel *k, cg_odometer *o)
 
 /* ---- masks and chunks ---- */
 
-LLVMValueRef cg_const_mask(cg *c, int64_t active)
+/* n, so that LLVM cannot know it. */
+static LLVMValueRef hide(cg *c, LLVMValueRef n)
 {
-    LLVMValueRef v[64];
+    LLVMTypeRef t = LLVMTypeOf(n), type = LLVMFunctionType(t, &t, 1, 0);
+    LLVMValueRef nothing = LLVMGetInlineAsm(type, "", 0, "=r,0", 4, 0, 0, LLVMInlineAsmDialectATT, 0);
+
+    return LLVMBuildCall2(c->b, type, nothing, &n, 1, "");
+}
+
+/* The count is hidden from LLVM 19: of a constant mask it knows that the other lanes are loaded as 0, takes 0
+ * / 0 to be 0 there too (TargetLowering::SimplifyDemandedVectorElts), and drops the select that keeps the NaN
+ * out of a sum. */
+LLVMValueRef cg_const_mask(cg_kernel *k, int64_t active)
+{
+    cg *c = k->c;
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(c->ctx);
 
     if (active >= c->lanes)
         return NULL;
-    for (int l = 0; l < c->lanes; l++)
-        v[l] = LLVMConstInt(LLVMInt1TypeInContext(c->ctx), l < active, 0);
-    return LLVMConstVector(v, (unsigned)c->lanes);
+    if (!k->tail_mask[active]) {
+        LLVMBasicBlockRef here = LLVMGetInsertBlock(c->b);
+        LLVMPositionBuilderBefore(c->b, LLVMGetBasicBlockTerminator(k->entry));
+        LLVMValueRef n = hide(c, LLVMConstInt(i32, (unsigned long long)active, 0));
+        k->tail_mask[active] = LLVMBuildICmp(c->b, LLVMIntULT, cg_lane_ids(c, i32), cg_splat(c, n), "");
+        LLVMPositionBuilderAtEnd(c->b, here);
+    }
+    return k->tail_mask[active];
 }
 
-LLVMValueRef cg_tail_mask(cg *c, LLVMValueRef at, LLVMValueRef n)
+LLVMValueRef cg_tail_mask(cg_kernel *k, LLVMValueRef at, LLVMValueRef n)
 {
+    cg *c = k->c;
     LLVMTypeRef i32 = LLVMInt32TypeInContext(c->ctx);
 
     if (LLVMIsAConstantInt(at) && LLVMIsAConstantInt(n))
-        return cg_const_mask(c, LLVMConstIntGetSExtValue(n) - LLVMConstIntGetSExtValue(at));
+        return cg_const_mask(k, LLVMConstIntGetSExtValue(n) - LLVMConstIntGetSExtValue(at));
     LLVMValueRef left = LLVMBuildTrunc(c->b, LLVMBuildSub(c->b, n, at, ""), i32, ""); /* 0 < left < lanes */
     return LLVMBuildICmp(c->b, LLVMIntULT, cg_lane_ids(c, i32), cg_splat(c, left), "");
 }

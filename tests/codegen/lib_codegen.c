@@ -301,7 +301,7 @@ static void compare_arrays(const ir_graph *g, const test_config *config, const c
     for (int v = 0; v < g->input_count; v++) {
         ir_ref want = g->inputs[v];
         for (int s = 0; s < g->assign_count; s++)
-            if (g->assigns[s].variable == want)
+            if (g->assigns[s].variable == g->inputs[v])
                 want = g->assigns[s].value;
         const void *got = a->args[1 + v].data;
         int64_t i = first_difference(&g->nodes[want].type, got, values[want]);

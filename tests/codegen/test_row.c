@@ -185,12 +185,27 @@ static void test_tree_product(void **state)
         }
 }
 
+/* x / x is 0 / 0 in the lanes behind the row's end, which must not reach the sum. */
+static void test_nan_behind_the_end(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LENGTHS; i++) {
+        ir_graph *g = graph();
+        ir_val x = test_input(g, "x", TEST_TYPE(IR_DT_f32, 5, lengths[i]));
+        ir_val q = ir_e_div(&g->sink, x, x), s = reduce_last(g, IR_reduce_sum, q, 1);
+        test_output(g, ir_e_sub(&g->sink, q, like(g, s, x)));
+        test_one_kernel(g, IR_K_ROW, reduce_of(g, s));
+        test_check(g, false);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sum),          cmocka_unit_test(test_extrema), cmocka_unit_test(test_softmax),
-        cmocka_unit_test(test_norm),         cmocka_unit_test(test_many),    cmocka_unit_test(test_uneven),
-        cmocka_unit_test(test_tree_product),
+        cmocka_unit_test(test_sum),          cmocka_unit_test(test_extrema),
+        cmocka_unit_test(test_softmax),      cmocka_unit_test(test_norm),
+        cmocka_unit_test(test_many),         cmocka_unit_test(test_uneven),
+        cmocka_unit_test(test_tree_product), cmocka_unit_test(test_nan_behind_the_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
