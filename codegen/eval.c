@@ -216,6 +216,45 @@ static bool known(cg_kernel *k, int t)
     return s && (s->scalar || s->vector);
 }
 
+void cg_enter_bank(cg_kernel *k, int b)
+{
+    k->bank = b;
+    k->index[k->vector_dim] = k->bank_index[b];
+    k->mask = k->bank_mask[b];
+}
+
+/* Marks in memo->need what root is computed from and has no value yet in the current bank. */
+static void mark_needed(cg_kernel *k, int root)
+{
+    uint8_t *need = k->memo->need;
+
+    memset(need, 0, (size_t)root + 1);
+    need[root] = 1;
+    for (int t = root; t >= 0; t--)
+        if (need[t] && !known(k, t))
+            for (int i = 0; i < k->terms[t].n; i++)
+                need[k->terms[t].x[i]] = 1;
+}
+
+/* Gives term t, whose operands have values, its value in the current bank. */
+static bool settle(cg_kernel *k, int t)
+{
+    bool varies = cg_term_varies(k, t);
+    LLVMBasicBlockRef here = cg_go_home(k, k->terms[t].uses);
+
+    cg_debug_at(k->c, k->debug_scope, k->terms[t].node);
+    LLVMValueRef v = compute(k, t, varies);
+    cg_come_back(k, here);
+    if (!v)
+        return false;
+    cg_slot *s = cg_slot_of(k, t, k->terms[t].uses);
+    if (varies)
+        s->vector = v;
+    else
+        s->scalar = v;
+    return true;
+}
+
 /* Makes sure that term `root` has a value for the current indices and bank. */
 static bool ensure(cg_kernel *k, int root)
 {
@@ -223,30 +262,25 @@ static bool ensure(cg_kernel *k, int root)
         return false;
     if (known(k, root))
         return true;
-    uint8_t *need = k->memo->need;
-    memset(need, 0, (size_t)root + 1);
-    need[root] = 1;
-    for (int t = root; t >= 0; t--)
-        if (need[t] && !known(k, t))
-            for (int i = 0; i < k->terms[t].n; i++)
-                need[k->terms[t].x[i]] = 1;
-    for (int t = 0; t <= root; t++) {
-        if (!need[t] || known(k, t))
-            continue;
-        bool varies = cg_term_varies(k, t);
-        LLVMBasicBlockRef here = cg_go_home(k, k->terms[t].uses);
-        cg_debug_at(k->c, k->debug_scope, k->terms[t].node);
-        LLVMValueRef v = compute(k, t, varies);
-        cg_come_back(k, here);
-        if (!v)
+    mark_needed(k, root);
+    for (int t = 0; t <= root; t++)
+        if (k->memo->need[t] && !known(k, t) && !settle(k, t))
             return false;
-        cg_slot *s = cg_slot_of(k, t, k->terms[t].uses);
-        if (varies)
-            s->vector = v;
-        else
-            s->scalar = v;
-    }
     return true;
+}
+
+void cg_eval_together(cg_kernel *k, int term, int banks)
+{
+    if (term < 0 || k->failed || !cg_memo_reserve(k))
+        return;
+    cg_enter_bank(k, 0);
+    mark_needed(k, term); /* the banks know the same terms */
+    for (int t = 0; t <= term; t++)
+        for (int b = 0; b < banks && k->memo->need[t]; b++) {
+            cg_enter_bank(k, b);
+            if (!known(k, t) && !settle(k, t))
+                return;
+        }
 }
 
 static LLVMValueRef poison(cg_kernel *k, int term, bool scalar)

@@ -18,6 +18,7 @@
 #define CG_STAGE \
     IR_MAX_RANK /* pseudo-dim: seeded values (finished reductions) depend on it besides their map's dims */
 #define CG_DIMS (IR_MAX_RANK + 1)
+#define CG_MAX_TOGETHER 4 /* banks evaluated in step */
 
 typedef enum {
     CG_T_LOAD,      /* a buffer's element                                             */
@@ -62,6 +63,7 @@ typedef struct cg_kernel {
     /* current, and how many; set banks before the first term's value is asked for */
     int bank, banks;
     unsigned banked; /* bit j: dim j differs between banks */
+    LLVMValueRef bank_index[CG_MAX_TOGETHER], bank_mask[CG_MAX_TOGETHER]; /* see cg_eval_together */
     cg_term *terms;
     int term_count, term_capacity;
     int32_t *term_slots; /* open addressing: term number + 1 */
@@ -97,6 +99,10 @@ LLVMValueRef cg_eval_term(cg_kernel *k, int term); /* as a vector of c->lanes */
 /* a term that does not vary along the run, as a scalar */
 LLVMValueRef cg_eval_scalar(cg_kernel *k, int term);
 bool cg_term_varies(const cg_kernel *k, int term); /* along the vector run */
+/* The term in banks [0, banks), one operation at a time for all of them, so that long chains of dependent
+ * operations overlap.  Bank b stands at index bank_index[b] of the vector run under bank_mask[b]. */
+void cg_eval_together(cg_kernel *k, int term, int banks);
+void cg_enter_bank(cg_kernel *k, int b);
 /* Gives the node's value at map m for the current indices (an accumulator, a finished row reduction). */
 void cg_seed(cg_kernel *k, ir_ref node, const ir_map *m, LLVMValueRef v);
 void cg_seed_term(cg_kernel *k, int term, LLVMValueRef v);

@@ -7,7 +7,7 @@
  * All loads of a vector come before its stores: outs may share memory with an operand at the same element. */
 #include "codegen/eval.h"
 
-enum { MAX_UNROLL = 4, BLOCK_VECTORS = 64 };
+enum { MAX_UNROLL = CG_MAX_TOGETHER, BLOCK_VECTORS = 64 };
 
 typedef struct loop_state {
     cg_kernel *k;
@@ -16,7 +16,8 @@ typedef struct loop_state {
     int64_t extent[IR_MAX_RANK];
     int64_t n; /* length of the run */
     int unroll, outer_dims;
-    double ns; /* of one element */
+    bool together; /* the vectors of a step are computed in step */
+    double ns;     /* of one element */
 } loop_state;
 
 static ir_map pad_map(const ir_node *n, const ir_map *space)
@@ -37,21 +38,37 @@ static void emit_vectors(loop_state *s, LLVMValueRef at, int count, LLVMValueRef
 {
     cg_kernel *k = s->k;
     cg *c = k->c;
+    const ir_kernel *e = k->k;
 
+    cg_forget(k, k->vector_dim);
+    k->home[k->vector_dim] = LLVMGetInsertBlock(c->b);
     for (int u = 0; u < count; u++) {
-        if (k->vector_dim >= 0) {
-            cg_forget(k, k->vector_dim);
-            k->index[k->vector_dim] =
-                u ? LLVMBuildNSWAdd(c->b, at, cg_i64(c, (int64_t)u * c->lanes), "") : at;
-            k->home[k->vector_dim] = LLVMGetInsertBlock(c->b);
-        }
-        k->mask = u == count - 1 ? mask : NULL;
-        for (int o = 0; o < k->k->out_count; o++) /* all loads before the first store */
-            cg_eval(k, o ? k->k->outs[o] : s->value0, &k->space);
-        for (int o = 0; o < k->k->out_count; o++)
-            cg_store(k, k->k->outs[o], &s->store[0], cg_eval(k, o ? k->k->outs[o] : s->value0, &k->space));
+        k->bank_index[u] = u ? LLVMBuildNSWAdd(c->b, at, cg_i64(c, (int64_t)u * c->lanes), "") : at;
+        k->bank_mask[u] = u == count - 1 ? mask : NULL;
     }
+    for (int o = 0; o < e->out_count && s->together; o++)
+        cg_eval_together(k, cg_term_of(k, o ? e->outs[o] : s->value0, &k->space), count);
+    for (int u = 0; u < count; u++) {
+        cg_enter_bank(k, u);
+        for (int o = 0; o < e->out_count; o++) /* all loads before the first store */
+            cg_eval(k, o ? e->outs[o] : s->value0, &k->space);
+        for (int o = 0; o < e->out_count; o++)
+            cg_store(k, e->outs[o], &s->store[0], cg_eval(k, o ? e->outs[o] : s->value0, &k->space));
+    }
+    k->bank = 0;
     k->mask = NULL;
+}
+
+/* The one element of a space without dims. */
+static void emit_scalar(loop_state *s)
+{
+    cg_kernel *k = s->k;
+    const ir_kernel *e = k->k;
+
+    for (int o = 0; o < e->out_count; o++)
+        cg_eval(k, o ? e->outs[o] : s->value0, &k->space);
+    for (int o = 0; o < e->out_count; o++)
+        cg_store(k, e->outs[o], &s->store[0], cg_eval(k, o ? e->outs[o] : s->value0, &k->space));
 }
 
 /* A run of known bounds [0, n). */
@@ -60,6 +77,10 @@ static void emit_static_run(loop_state *s)
     cg *c = s->k->c;
     int64_t step = (int64_t)s->unroll * c->lanes, main = s->n / step * step;
 
+    if (s->k->vector_dim < 0) {
+        emit_scalar(s);
+        return;
+    }
     if (main > 2 * step) {
         cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, main), step, "i");
         emit_vectors(s, l.index, s->unroll, NULL);
@@ -68,8 +89,11 @@ static void emit_static_run(loop_state *s)
     } else {
         main = 0;
     }
-    for (; main < s->n; main += c->lanes)
-        emit_vectors(s, cg_i64(c, main), 1, cg_const_mask(s->k, s->n - main));
+    for (; main < s->n; main += step) {
+        int64_t left = (s->n - main + c->lanes - 1) / c->lanes, count = left < s->unroll ? left : s->unroll;
+        int64_t last = main + (count - 1) * c->lanes;
+        emit_vectors(s, cg_i64(c, main), (int)count, cg_const_mask(s->k, s->n - last));
+    }
 }
 
 /* A run [from, to) with `from` a multiple of the step. */
@@ -105,7 +129,7 @@ static void emit_flat(loop_state *s)
 
     for (int d = 0; d < k->vector_first; d++)
         k->index[d] = cg_i64(c, 0);
-    if (s->n <= 4 * c->lanes) {
+    if (s->n <= block) {
         k->units = 1;
         k->grain = 0;
         emit_static_run(s);
@@ -215,12 +239,22 @@ static void choose_run(loop_state *s, bool pad)
     s->outer_dims = d + 1;
 }
 
+/* Small bodies: four vectors a step.  Bodies of many cheap operations outgrow the processor's window, so that
+ * the chains of one vector no longer overlap with the next one's: two or four vectors in step (chain_10k: 25
+ * -> 9 us). */
 static void choose_unroll(loop_state *s)
 {
     cg_kernel *k = s->k;
     double flops = cg_terms_flops(k);
 
-    s->unroll = k->term_count > 40 || flops > 60 ? 1 : k->term_count > 16 || flops > 24 ? 2 : MAX_UNROLL;
+    s->together = k->term_count > 40 && k->term_count <= 400 && flops < 4 * k->term_count;
+    if (s->together)
+        s->unroll = k->term_count <= 200 ? MAX_UNROLL : 2;
+    else
+        s->unroll = k->term_count > 40 || flops > 60 ? 1 : k->term_count > 16 || flops > 24 ? 2 : MAX_UNROLL;
+    k->banks = s->unroll;
+    for (int d = k->vector_first; k->vector_dim >= 0 && d <= k->vector_dim; d++)
+        k->banked |= 1u << d;
     s->ns = (flops * 0.03 + 0.06 * k->k->out_count) * 16 / k->c->lanes;
 }
 
@@ -254,7 +288,7 @@ void cg_emit_loop(cg_kernel *k)
     if (pad)
         emit_pad(&s);
     else if (k->vector_dim < 0)
-        k->units = 1, emit_vectors(&s, NULL, 1, NULL);
+        k->units = 1, emit_scalar(&s);
     else if (rows == 1)
         emit_flat(&s);
     else if (rows < 16 && s.n >= 32768)
