@@ -1,0 +1,69 @@
+/* codegen/contract.h: what the files that emit CONTRACT kernels share.
+ *
+ *   contract.c          the product as matrices with strides, which side lies in lanes, tile sizes, the loops
+ *   contract_pack.c     a panel of B into contiguous memory on the stack
+ *   contract_tile.c     the register tile: chains of fma along k, and what is done with their results
+ *   contract_general.c  any dims, element by element: what the others can't express */
+#ifndef TANDEM_CG_CONTRACT_H
+#define TANDEM_CG_CONTRACT_H
+
+#include "codegen/eval.h"
+
+enum { CG_K_BLOCK = 512, CG_MOST_ROWS = 28, CG_MOST_VECTORS = 12 };
+
+/* How the panel of B (k x nr) is read by the tiles. */
+typedef enum {
+    CG_B_DIRECT, /* in place: unit stride along n, and read by few tiles            */
+    CG_B_COPY,   /* packed: unit stride along n                                     */
+    CG_B_TURN,   /* packed: unit stride along k, transposed in registers            */
+    CG_B_GATHER  /* packed: any strides                                             */
+} cg_panel_mode;
+
+/* One side.  Strides in elements: along m (A) or n (B), along k, and over the dims of the space for the
+ * offset of a unit (0 for tiled dims). */
+typedef struct cg_side {
+    ir_ref node;
+    int64_t along, k;
+    ir_map outer;
+    LLVMValueRef base, unit; /* buffer; element offset of the current unit */
+} cg_side;
+
+typedef struct cg_product {
+    cg_kernel *k;
+    ir_dtype dtype;
+    ir_map identity; /* over the result's dims as written: for terms */
+    int dot;         /* term of the product */
+    cg_side a, b;
+    int m_dim, n_dim; /* dims of the space: rows of tiles; along the lanes */
+    int64_t m, n, depth;
+    int mr, nv;     /* tile: rows, vectors */
+    int64_t mb;     /* rows of a unit: a multiple of mr, or m */
+    int64_t blocks; /* along k */
+    cg_panel_mode mode;
+    bool plain;         /* the product is stored as it is */
+    LLVMValueRef panel; /* packed B: [block + lanes][nv * lanes] */
+    LLVMValueRef part;  /* sums of the blocks so far: [rows][nv * lanes] */
+} cg_product;
+
+/* A panel being emitted: `vectors` of columns, the last with `active` lanes. */
+typedef struct cg_panel {
+    int vectors, active;
+    LLVMValueRef column;     /* first column */
+    LLVMValueRef k0, length; /* the block along k */
+    LLVMValueRef block;      /* its number */
+} cg_panel;
+
+LLVMTypeRef cg_product_vector(const cg_product *p);
+/* Pointer `elements` behind base (of the product's dtype). */
+LLVMValueRef cg_product_at(const cg_product *p, LLVMValueRef base, LLVMValueRef elements);
+LLVMValueRef cg_product_scale(const cg_product *p, LLVMValueRef v, int64_t by); /* v * by */
+LLVMValueRef cg_product_add(const cg_product *p, LLVMValueRef a, LLVMValueRef b);
+
+void cg_product_pack(cg_product *p, const cg_panel *panel);
+/* Rows [row, row + rows) of a panel; row_in_unit: of the part buffer. */
+void cg_product_tile(cg_product *p, const cg_panel *panel, LLVMValueRef row, LLVMValueRef row_in_unit,
+                     int rows);
+
+void cg_emit_contract_general(cg_kernel *k);
+
+#endif

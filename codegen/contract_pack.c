@@ -1,0 +1,116 @@
+/* codegen/contract_pack.c: a panel of B, one block of k by nv vectors of columns, into contiguous memory.
+ *
+ *   rows contiguous        copied                     b[k][n]   ->  panel[k][0 .. nv * lanes)
+ *   columns contiguous     lanes x lanes squares turned in registers
+ *   neither                gathered
+ *
+ * Columns past the matrix are left as they come: what is computed from them is not stored. */
+#include "codegen/contract.h"
+
+enum { MOST_LANES = 16 };
+
+static int64_t width_of(const cg_product *p)
+{
+    return (int64_t)p->nv * p->k->c->lanes;
+}
+
+static void store_panel(const cg_product *p, LLVMValueRef row, int64_t column, LLVMValueRef v)
+{
+    LLVMValueRef at = cg_product_add(p, cg_product_scale(p, row, width_of(p)), cg_i64(p->k->c, column));
+    LLVMValueRef s = LLVMBuildStore(p->k->c->b, v, cg_product_at(p, p->panel, at));
+
+    LLVMSetAlignment(s, (unsigned)(ir_dtype_size(p->dtype) * (size_t)p->k->c->lanes));
+}
+
+/* Element offset in B of (k0 + row, column + j * lanes). */
+static LLVMValueRef source(const cg_product *p, const cg_panel *panel, LLVMValueRef row, int64_t j)
+{
+    LLVMValueRef depth = cg_product_add(p, panel->k0, row);
+    LLVMValueRef column = cg_product_add(p, panel->column, cg_i64(p->k->c, j * p->k->c->lanes));
+    LLVMValueRef at = cg_product_add(p, p->b.unit, cg_product_scale(p, depth, p->b.k));
+    return cg_product_add(p, at, cg_product_scale(p, column, p->b.along));
+}
+
+static void pack_rows(cg_product *p, const cg_panel *panel)
+{
+    cg *c = p->k->c;
+    cg_loop l = cg_loop_open(c, cg_i64(c, 0), panel->length, 1, "pack");
+
+    for (int j = 0; j < panel->vectors; j++) {
+        p->k->mask = j == panel->vectors - 1 ? cg_const_mask(p->k, panel->active) : NULL;
+        LLVMValueRef v =
+            cg_load_at(p->k, p->b.base, p->dtype, source(p, panel, l.index, j), p->n == 1 ? 1 : p->b.along);
+        store_panel(p, l.index, (int64_t)j * c->lanes, v);
+    }
+    p->k->mask = NULL;
+    cg_loop_close(c, &l);
+}
+
+/* v[i] lane j <- v[j] lane i: log2(lanes) rounds of perfect shuffles between the halves of the list. */
+static void turn(cg *c, LLVMValueRef *v)
+{
+    int n = c->lanes;
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(c->ctx);
+    LLVMValueRef low[MOST_LANES], high[MOST_LANES], next[MOST_LANES];
+
+    for (int i = 0; i < n; i++) {
+        low[i] = LLVMConstInt(i32, (unsigned long long)(i / 2 + (i % 2 ? n : 0)), 0);
+        high[i] = LLVMConstInt(i32, (unsigned long long)(n / 2 + i / 2 + (i % 2 ? n : 0)), 0);
+    }
+    LLVMValueRef lows = LLVMConstVector(low, (unsigned)n), highs = LLVMConstVector(high, (unsigned)n);
+    for (int round = 1; round < n; round *= 2) {
+        for (int i = 0; i < n / 2; i++) {
+            next[2 * i] = LLVMBuildShuffleVector(c->b, v[i], v[i + n / 2], lows, "");
+            next[2 * i + 1] = LLVMBuildShuffleVector(c->b, v[i], v[i + n / 2], highs, "");
+        }
+        for (int i = 0; i < n; i++)
+            v[i] = next[i];
+    }
+}
+
+/* One square: columns j * lanes .. of the panel, k from `row`; under k->mask along k. */
+static void turn_square(cg_product *p, const cg_panel *panel, LLVMValueRef row, int j)
+{
+    cg *c = p->k->c;
+    LLVMValueRef v[MOST_LANES], start = source(p, panel, row, j);
+    int valid = j == panel->vectors - 1 ? panel->active : c->lanes;
+
+    for (int i = 0; i < c->lanes; i++) {
+        int column = i < valid ? i : valid - 1; /* past the matrix: its last column again */
+        v[i] = cg_load_at(p->k, p->b.base, p->dtype, cg_product_add(p, start, cg_i64(c, column * p->b.along)),
+                          1);
+    }
+    turn(c, v);
+    for (int i = 0; i < c->lanes; i++)
+        store_panel(p, cg_product_add(p, row, cg_i64(c, i)), (int64_t)j * c->lanes, v[i]);
+}
+
+static void pack_turned(cg_product *p, const cg_panel *panel)
+{
+    cg *c = p->k->c;
+    LLVMValueRef whole = LLVMBuildAnd(c->b, panel->length, cg_i64(c, ~(int64_t)(c->lanes - 1)), "");
+    int64_t rest = (p->depth % CG_K_BLOCK) % c->lanes;
+
+    if (p->depth >= c->lanes) {
+        cg_loop l = cg_loop_open(c, cg_i64(c, 0), whole, c->lanes, "turn");
+        for (int j = 0; j < panel->vectors; j++)
+            turn_square(p, panel, l.index, j);
+        cg_loop_close(c, &l);
+    }
+    if (!rest)
+        return;
+    cg_loop l = cg_loop_open(c, whole, panel->length, c->lanes, "turn.rest");
+    p->k->mask = cg_tail_mask(p->k, l.index, panel->length);
+    for (int j = 0; j < panel->vectors; j++)
+        turn_square(p, panel, l.index, j);
+    p->k->mask = NULL;
+    cg_loop_close(c, &l);
+}
+
+void cg_product_pack(cg_product *p, const cg_panel *panel)
+{
+    if (p->mode == CG_B_TURN)
+        pack_turned(p, panel);
+    else
+        pack_rows(p, panel);
+}

@@ -1,0 +1,233 @@
+/* codegen/contract_tile.c: the register tile: rows x vectors sums, each a chain of fma along one block of k,
+ * then the blocks' sum and the consumers of the product.
+ *
+ *   sums = +0
+ *   for k of the block: sums[i][j] = fma(a[i][k], b[k][j], sums[i][j])
+ *   first block: part = sums, others: part += sums;  after the last: the consumers row by row from part */
+#include "codegen/contract.h"
+
+enum { UNROLL = 4 };
+
+typedef struct tile {
+    cg_product *p;
+    const cg_panel *panel;
+    int rows, vectors;
+    LLVMValueRef a, b; /* pointers at k0 */
+    LLVMValueRef sum[CG_MOST_ROWS * CG_MOST_VECTORS];
+} tile;
+
+static int64_t panel_width(const cg_product *p)
+{
+    return (int64_t)p->nv * p->k->c->lanes;
+}
+
+static int64_t b_step(const cg_product *p)
+{
+    return p->mode == CG_B_DIRECT ? p->b.k : panel_width(p);
+}
+
+static LLVMValueRef load_b(tile *t, LLVMValueRef at, int u, int j)
+{
+    cg_product *p = t->p;
+    cg *c = p->k->c;
+    int64_t offset = u * b_step(p) + (int64_t)j * c->lanes;
+
+    if (p->mode == CG_B_DIRECT) {
+        p->k->mask = j == t->vectors - 1 ? cg_const_mask(p->k, t->panel->active) : NULL;
+        LLVMValueRef v = cg_load_at(p->k, at, p->dtype, cg_i64(c, offset), 1);
+        p->k->mask = NULL;
+        return v;
+    }
+    LLVMValueRef v = LLVMBuildLoad2(c->b, cg_product_vector(p), cg_product_at(p, at, cg_i64(c, offset)), "");
+    LLVMSetAlignment(v, (unsigned)(ir_dtype_size(p->dtype) * (size_t)c->lanes));
+    return v;
+}
+
+/* Step k + u of every chain. */
+static void chain_step(tile *t, LLVMValueRef k, int u)
+{
+    cg_product *p = t->p;
+    cg *c = p->k->c;
+    LLVMValueRef a = cg_product_at(p, t->a, cg_product_scale(p, k, p->a.k));
+    LLVMValueRef b = cg_product_at(p, t->b, cg_product_scale(p, k, b_step(p))), column[CG_MOST_VECTORS];
+
+    for (int j = 0; j < t->vectors; j++)
+        column[j] = load_b(t, b, u, j);
+    for (int i = 0; i < t->rows; i++) {
+        LLVMValueRef at = cg_product_at(p, a, cg_i64(c, i * p->a.along + u * p->a.k));
+        LLVMValueRef x = cg_splat(c, cg_load_scalar(c, at, p->dtype));
+        for (int j = 0; j < t->vectors; j++) {
+            LLVMValueRef *sum = &t->sum[i * t->vectors + j];
+            *sum = cg_fma(c, x, column[j], *sum);
+        }
+    }
+}
+
+/* Chains over k in [from, to), `unroll` steps at a time. */
+static void chain_loop(tile *t, LLVMValueRef from, LLVMValueRef to, int unroll)
+{
+    cg *c = t->p->k->c;
+    int n = t->rows * t->vectors;
+    LLVMValueRef init[CG_MOST_ROWS * CG_MOST_VECTORS], phi[CG_MOST_ROWS * CG_MOST_VECTORS];
+    cg_loop l = cg_loop_open(c, from, to, unroll, "k");
+
+    for (int i = 0; i < n; i++) {
+        init[i] = t->sum[i];
+        phi[i] = t->sum[i] = cg_carry(c, &l, init[i]);
+    }
+    for (int u = 0; u < unroll; u++)
+        chain_step(t, l.index, u);
+    cg_loop_close(c, &l);
+    for (int i = 0; i < n; i++)
+        t->sum[i] = cg_carried(c, &l, phi[i], init[i], t->sum[i]);
+}
+
+static void chains(tile *t)
+{
+    cg_product *p = t->p;
+    cg *c = p->k->c;
+    LLVMValueRef length = t->panel->length, zero = cg_real(c, p->dtype, 0);
+    bool full = t->rows == p->mr && t->vectors == p->nv;
+    int unroll = full && t->rows * t->vectors * UNROLL <= 4 * CG_MOST_ROWS ? UNROLL : 1;
+    int rest = (int)(p->depth % CG_K_BLOCK % unroll);
+
+    for (int i = 0; i < t->rows * t->vectors; i++)
+        t->sum[i] = zero;
+    LLVMValueRef whole = LLVMBuildAnd(c->b, length, cg_i64(c, ~(int64_t)(unroll - 1)), "");
+    if (p->depth >= unroll)
+        chain_loop(t, cg_i64(c, 0), whole, unroll);
+    if (rest && p->blocks == 1)
+        for (int u = 0; u < rest; u++)
+            chain_step(t, whole, u);
+    else if (rest)
+        chain_loop(t, whole, length, 1);
+}
+
+/* ---- results ---- */
+
+static LLVMValueRef part_at(const tile *t, LLVMValueRef row, int64_t j)
+{
+    const cg_product *p = t->p;
+    LLVMValueRef at =
+        cg_product_add(p, cg_product_scale(p, row, panel_width(p)), cg_i64(p->k->c, j * p->k->c->lanes));
+    return cg_product_at(p, p->part, at);
+}
+
+static unsigned part_alignment(const cg_product *p)
+{
+    return (unsigned)(ir_dtype_size(p->dtype) * (size_t)p->k->c->lanes);
+}
+
+/* part = sums in the first block, part + sums in the others. */
+static void add_to_part(tile *t, LLVMValueRef row_in_unit)
+{
+    cg_product *p = t->p;
+    cg *c = p->k->c;
+    LLVMValueRef first = LLVMBuildICmp(c->b, LLVMIntEQ, t->panel->block, cg_i64(c, 0), "");
+
+    for (int i = 0; i < t->rows; i++)
+        for (int j = 0; j < t->vectors; j++) {
+            LLVMValueRef row = p->blocks > 1 ? cg_product_add(p, row_in_unit, cg_i64(c, i)) : cg_i64(c, i);
+            LLVMValueRef at = part_at(t, row, j), v = t->sum[i * t->vectors + j];
+            if (p->blocks > 1) {
+                LLVMValueRef so_far = LLVMBuildLoad2(c->b, cg_product_vector(p), at, "");
+                LLVMSetAlignment(so_far, part_alignment(p));
+                v = LLVMBuildSelect(c->b, first, v, LLVMBuildFAdd(c->b, so_far, v, ""), "");
+            }
+            LLVMSetAlignment(LLVMBuildStore(c->b, v, at), part_alignment(p));
+        }
+}
+
+/* From here on values are of vector j of the columns. */
+static void at_columns(tile *t, int j)
+{
+    cg_product *p = t->p;
+    cg_kernel *k = p->k;
+
+    cg_forget_level(k, 1);
+    k->index[p->n_dim] = cg_product_add(p, t->panel->column, cg_i64(k->c, (int64_t)j * k->c->lanes));
+    k->home[p->n_dim] = LLVMGetInsertBlock(k->c->b);
+}
+
+/* The consumers of vector j of one row, whose product is v. */
+static void finish(tile *t, LLVMValueRef row, int j, LLVMValueRef v)
+{
+    cg_product *p = t->p;
+    cg_kernel *k = p->k;
+
+    if (p->m > 1)
+        k->index[p->m_dim] = row;
+    k->mask = j == t->vectors - 1 ? cg_const_mask(k, t->panel->active) : NULL;
+    cg_seed_term(k, p->dot, v);
+    for (int o = 0; o < k->k->out_count; o++) /* all loads before the first store: outs may be in place */
+        cg_eval(k, k->k->outs[o], &p->identity);
+    for (int o = 0; o < k->k->out_count; o++)
+        cg_store(k, k->k->outs[o], &p->identity, cg_eval(k, k->k->outs[o], &p->identity));
+    k->mask = NULL;
+}
+
+/* Row by row from the part buffer; what depends on the column only is kept across the rows. */
+static void finish_part(tile *t, LLVMValueRef row, LLVMValueRef row_in_unit)
+{
+    cg_product *p = t->p;
+    cg_kernel *k = p->k;
+    cg *c = k->c;
+
+    for (int j = 0; j < t->vectors; j++) {
+        at_columns(t, j);
+        cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, t->rows), 1, "finish");
+        if (p->m > 1)
+            k->home[p->m_dim] = l.body;
+        LLVMValueRef at = p->blocks > 1 ? cg_product_add(p, row_in_unit, l.index) : l.index;
+        LLVMValueRef v = LLVMBuildLoad2(c->b, cg_product_vector(p), part_at(t, at, j), "");
+        LLVMSetAlignment(v, part_alignment(p));
+        finish(t, cg_product_add(p, row, l.index), j, v);
+        cg_forget_level(k, 1);
+        cg_loop_close(c, &l);
+    }
+}
+
+static void finish_sums(tile *t, LLVMValueRef row)
+{
+    cg_product *p = t->p;
+    cg *c = p->k->c;
+
+    if (p->m > 1)
+        p->k->home[p->m_dim] = LLVMGetInsertBlock(c->b);
+    for (int i = 0; i < t->rows; i++)
+        for (int j = 0; j < t->vectors; j++) {
+            at_columns(t, j);
+            finish(t, cg_product_add(p, row, cg_i64(c, i)), j, t->sum[i * t->vectors + j]);
+        }
+    cg_forget_level(p->k, 1);
+}
+
+void cg_product_tile(cg_product *p, const cg_panel *panel, LLVMValueRef row, LLVMValueRef row_in_unit,
+                     int rows)
+{
+    cg *c = p->k->c;
+    tile t = {.p = p, .panel = panel, .rows = rows, .vectors = panel->vectors};
+    LLVMValueRef a = cg_product_add(p, p->a.unit, cg_product_scale(p, row, p->a.along));
+
+    t.a = cg_product_at(p, p->a.base, cg_product_add(p, a, cg_product_scale(p, panel->k0, p->a.k)));
+    t.b = p->panel;
+    if (p->mode == CG_B_DIRECT) {
+        LLVMValueRef b = cg_product_add(p, p->b.unit, cg_product_scale(p, panel->k0, p->b.k));
+        t.b = cg_product_at(p, p->b.base, cg_product_add(p, b, panel->column));
+    }
+    chains(&t);
+    if (p->plain) {
+        finish_sums(&t, row);
+        return;
+    }
+    add_to_part(&t, row_in_unit);
+    if (p->blocks == 1) {
+        finish_part(&t, row, row_in_unit);
+        return;
+    }
+    LLVMValueRef done = LLVMBuildICmp(c->b, LLVMIntEQ, panel->block, cg_i64(c, p->blocks - 1), "");
+    cg_loop last =
+        cg_loop_open(c, cg_i64(c, 0), LLVMBuildSelect(c->b, done, cg_i64(c, 1), cg_i64(c, 0), ""), 1, "last");
+    finish_part(&t, row, row_in_unit);
+    cg_loop_close(c, &last);
+}
