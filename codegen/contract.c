@@ -188,6 +188,13 @@ static int sum_registers(const cg_product *p)
     return (int64_t)p->k->c->lanes * (int64_t)ir_dtype_size(p->dtype) >= 64 ? 28 : 12;
 }
 
+/* Rows of A a multiple of 2 KiB apart fall into few sets of the first cache: no more of them than it has
+ * ways. */
+static bool rows_collide(const cg_product *p)
+{
+    return p->a.k == 1 && p->depth >= 128 && p->a.along * (int64_t)ir_dtype_size(p->dtype) % 2048 == 0;
+}
+
 static void choose_tile(cg_product *p)
 {
     int room = sum_registers(p);
@@ -196,7 +203,9 @@ static void choose_tile(cg_product *p)
     if (p->k->c->lanes == 1)
         room = 8;
     p->nv = vectors >= 2 && room > 8 ? 2 : 1;
-    int64_t tiles = ceil_div(p->m, room / p->nv);
+    if (rows_collide(p) && vectors >= 3 && room >= 24)
+        p->nv = 3;
+    int64_t tiles = ceil_div(p->m, p->nv == 3 ? 8 : room / p->nv);
     p->mr = (int)ceil_div(p->m, tiles);
     int64_t wide = room / p->mr; /* few rows: more columns instead */
     if (wide > CG_MOST_VECTORS)
