@@ -210,6 +210,10 @@ static uint64_t hash_pair(ir_ref r, bool load, const ir_map *m)
     return h ^ (h >> 32);
 }
 
+/* More pairs than any sensible kernel has: f(x[:h]) + f(x[h:]) doubles the maps at every step, so a few dozen
+ * nodes, of a hostile text say, could ask for 2^30 of them. */
+enum { PAIRS_MAX = 1 << 18 };
+
 static bool grow(walk *w)
 {
     uint32_t n = w->slot_count ? w->slot_count * 2 : 64;
@@ -236,11 +240,16 @@ static bool grow(walk *w)
     return true;
 }
 
-/* The number of a pair, which is added when it is new; UINT32_MAX when out of memory. */
+/* The number of a pair, which is added when it is new; UINT32_MAX when there are too many or out of memory.
+ */
 static uint32_t find_pair(walk *w, ir_ref r, bool load, const ir_map *m)
 {
     uint64_t h = hash_pair(r, load, m);
 
+    if (w->pair_count == PAIRS_MAX) {
+        fail_at(w, r);
+        return UINT32_MAX;
+    }
     if (w->pair_count == w->pair_capacity && !grow(w)) {
         return UINT32_MAX;
     }
@@ -259,7 +268,7 @@ static uint32_t find_pair(walk *w, ir_ref r, bool load, const ir_map *m)
     }
 }
 
-/* Asks for a pair; false when out of memory. */
+/* Asks for a pair; false when there are too many or out of memory. */
 static bool push(walk *w, ir_ref r, bool load, const ir_map *m)
 {
     uint32_t p = find_pair(w, r, load, m);

@@ -156,8 +156,14 @@ static bool check_kernel(plan_check *c)
     if (!holds(k->nodes, k->node_count, k->root) || !root_fits(g, k))
         return kernel_fail(c, "its root %%%u is not among its nodes or does not fit its kind", k->root);
     ir_ref fault;
-    if (!ir_kernel_check(g, k, check_load, c, &fault) && !c->failed)
-        kernel_fail(c, "%%%u can't be computed there: a view or row that has no map in its space", fault);
+    if (!ir_kernel_check(g, k, check_load, c, &fault) && !c->failed) {
+        if (fault == IR_NONE)
+            kernel_fail(c, "out of memory walking it");
+        else
+            kernel_fail(
+                c, "%%%u can't be computed there: a view or row that has no map in its space, or too many",
+                fault);
+    }
     for (int i = 0; i < k->out_count && !c->failed; i++) {
         c->stored_by[k->outs[i]] = c->kernel;
         check_alive(c, k->outs[i]);

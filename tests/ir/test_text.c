@@ -300,6 +300,28 @@ static void wide_kernel(void **state)
     ir_graph_free(g);
 }
 
+/* Halves added again and again: 2^20 elements at as many maps.  Refused before it costs time or memory. */
+static void exponential_kernel(void **state)
+{
+    (void)state;
+    char text[8192], listed[1024];
+    int n = sprintf(text, "graph @f(%%x: f32[1048576]) -> (f32[1]) {\n"), m = 0, at = 0;
+    for (int size = 1 << 20; size > 1; size /= 2, at += 3) {
+        int half = size / 2;
+        n += sprintf(text + n, "  %%%d = slice %%%d {start=[0], limit=[%d]} : f32[%d]\n", at + 1, at, half,
+                     half);
+        n += sprintf(text + n, "  %%%d = slice %%%d {start=[%d], limit=[%d]} : f32[%d]\n", at + 2, at, half,
+                     size, half);
+        n += sprintf(text + n, "  %%%d = add %%%d, %%%d : f32[%d]\n", at + 3, at + 1, at + 2, half);
+        m += sprintf(listed + m, "%%%d %%%d %%%d ", at + 1, at + 2, at + 3);
+    }
+    sprintf(text + n, "  return y: %%%d\n  kernel loop \"k\" root %%%d { %s-> %%%d }\n}\n", at, at, listed,
+            at);
+    ir_error e;
+    assert_null(parse(text, &e));
+    assert_message(&e, "can't be computed there: a view or row that has no map in its space, or too many");
+}
+
 /* Every example of docs/ir.md is a graph, and prints to a text that reads the same again. */
 static void documented_examples(void **state)
 {
@@ -431,11 +453,17 @@ static void mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(seeds_round_trip),  cmocka_unit_test(every_op_round_trips),
-        cmocka_unit_test(floats_round_trip), cmocka_unit_test(written_by_hand),
-        cmocka_unit_test(hostile_names),     cmocka_unit_test(random_plans_round_trip),
-        cmocka_unit_test(messages),          cmocka_unit_test(large_text_is_refused),
-        cmocka_unit_test(wide_kernel),       cmocka_unit_test(documented_examples),
+        cmocka_unit_test(seeds_round_trip),
+        cmocka_unit_test(every_op_round_trips),
+        cmocka_unit_test(floats_round_trip),
+        cmocka_unit_test(written_by_hand),
+        cmocka_unit_test(hostile_names),
+        cmocka_unit_test(random_plans_round_trip),
+        cmocka_unit_test(messages),
+        cmocka_unit_test(large_text_is_refused),
+        cmocka_unit_test(wide_kernel),
+        cmocka_unit_test(exponential_kernel),
+        cmocka_unit_test(documented_examples),
         cmocka_unit_test(mutations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
