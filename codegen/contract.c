@@ -179,7 +179,7 @@ static int choose_lanes(const cg_product *p, int64_t n)
         lanes /= 2;
     while (lanes > 4 && n <= lanes / 2)
         lanes /= 2;
-    return lanes;
+    return n == 1 ? 1 : lanes; /* one column: values do not vary along the lanes */
 }
 
 /* Registers for sums: 28 of 32 where vectors are 64 bytes wide, else 12 of 16. */
@@ -248,7 +248,7 @@ static bool better_turned(const cg_product *p, const orientation *w, const orien
     bool reads_rows = w->along_b == 1 || w->n == 1;
     if (reads_rows || w->n < 2)
         return false;
-    return t->m >= 4 * t->n && t->n <= 64 && p->depth >= 16;
+    return t->n >= 2 && t->m >= 4 * t->n && t->n <= 64 && p->depth >= 16;
 }
 
 static void take(cg_product *p, const orientation *w, const int64_t k_strides[2], bool turned)

@@ -1,0 +1,172 @@
+/* tests/codegen/test_contract.c: CONTRACT kernels against the eager engine: tile remainders, blocks along k,
+ * every layout of the operands, batches, either side in lanes, dims that do not merge, and consumers on the
+ * tile. ctest-timeout: 600 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/codegen/lib_codegen.h"
+
+/* x is [b, m, k] or, turned, [b, k, m]; z is [b, k, n] or, turned, [b, n, k]. */
+typedef struct product {
+    int64_t b, m, n, k;
+    bool turn_x, turn_z;
+} product;
+
+static const product products[] = {
+    {1, 8, 8, 1, false, false},     {1, 1, 64, 5, false, false},     {1, 64, 1, 40, false, false},
+    {1, 14, 32, 64, false, false},  {1, 29, 33, 17, false, false},   {1, 29, 33, 17, true, false},
+    {1, 29, 33, 19, false, true},   {1, 29, 33, 18, true, true},     {1, 3, 100, 35, false, true},
+    {1, 200, 5, 35, false, false},  {1, 5, 200, 130, false, true},   {1, 1, 300, 33, false, true},
+    {3, 17, 20, 21, false, false},  {2, 10, 50, 9, false, true},     {2, 50, 10, 9, true, false},
+    {1, 30, 40, 511, false, false}, {1, 30, 40, 512, true, true},    {1, 9, 20, 513, false, false},
+    {1, 9, 20, 1100, false, true},  {2, 300, 10, 520, false, false}, {1, 8, 90, 1030, false, true},
+    {1, 40, 49, 512, false, true},  {1, 70, 96, 10, true, false},
+};
+enum { PRODUCTS = sizeof products / sizeof *products };
+
+static ir_graph *graph(void)
+{
+    ir_graph *g = ir_graph_new("test");
+    assert_non_null(g);
+    return g;
+}
+
+static ir_val multiply(ir_graph *g, const product *p, ir_dtype d)
+{
+    const int64_t xs[3] = {p->b, p->turn_x ? p->k : p->m, p->turn_x ? p->m : p->k};
+    const int64_t zs[3] = {p->b, p->turn_z ? p->n : p->k, p->turn_z ? p->k : p->n};
+    ir_attrs a = {.n = 1, .nk = 1};
+
+    a.dot.lhs_k[0] = p->turn_x ? 1 : 2;
+    a.dot.rhs_k[0] = p->turn_z ? 2 : 1;
+    return ir_e_dot(&g->sink, test_input(g, "x", ir_type_make(d, 3, xs)),
+                    test_input(g, "z", ir_type_make(d, 3, zs)), &a);
+}
+
+static void check(ir_graph *g)
+{
+    assert_int_equal(g->error.status, IR_OK);
+    test_check(test_fuse_plan(g), false);
+}
+
+static void test_plain(void **state)
+{
+    static const ir_dtype dtypes[] = {IR_DT_f32, IR_DT_f64};
+
+    (void)state;
+    for (int i = 0; i < PRODUCTS; i++)
+        for (int d = 0; d < 2; d++) {
+            if (d && i % 3)
+                continue;
+            ir_graph *g = graph();
+            test_output(g, multiply(g, &products[i], dtypes[d]));
+            check(g);
+        }
+}
+
+/* bias along n, relu; a residual; the product itself stored too */
+static void test_consumers(void **state)
+{
+    (void)state;
+    for (int i = 3; i < PRODUCTS; i += 2) {
+        const product *p = &products[i];
+        const int64_t rs[3] = {p->b, p->m, p->n};
+        ir_graph *g = graph();
+        ir_sink *s = &g->sink;
+        ir_val y = multiply(g, p, IR_DT_f32);
+        ir_val bias = test_input(g, "bias", ir_type_make(IR_DT_f32, 1, &p->n));
+        ir_val more = test_input(g, "more", ir_type_make(IR_DT_f32, 3, rs));
+        ir_val h = ir_e_relu(s, ir_e_add(s, y, ir_e_broadcast(s, bias, 3, rs)));
+        test_output(g, ir_e_tanh(s, ir_e_add(s, h, more)));
+        test_output(g, h);
+        if (i % 4 == 1)
+            test_output(g, y);
+        check(g);
+    }
+}
+
+/* the mask of relu's gradient, a column per row, and another dtype out */
+static void test_masked(void **state)
+{
+    (void)state;
+    for (int i = 4; i < PRODUCTS; i += 3) {
+        const product *p = &products[i];
+        const int64_t rs[3] = {p->b, p->m, p->n}, cs[2] = {p->m, 1};
+        ir_graph *g = graph();
+        ir_sink *s = &g->sink;
+        ir_val y = multiply(g, p, IR_DT_f32);
+        ir_val h = test_input(g, "h", ir_type_make(IR_DT_f32, 3, rs));
+        ir_val column = test_input(g, "column", ir_type_make(IR_DT_f32, 2, cs));
+        ir_val kept = ir_e_select(s, ir_e_gt(s, h, ir_e_like(s, h, 0)), y, ir_e_like(s, y, 0));
+        test_output(g, ir_e_convert(s, ir_e_mul(s, kept, ir_e_broadcast(s, column, 3, rs)), IR_DT_f64));
+        check(g);
+    }
+}
+
+/* several batch, m, n and k axes, some in orders that do not merge */
+static void test_axes(void **state)
+{
+    static const struct {
+        int64_t x[4], z[4];
+        int rank_x, rank_z, batch, contract;
+        int xb[2], zb[2], xk[2], zk[2];
+    } cases[] = {
+        {{3, 7, 5, 9}, {9, 11, 4}, 4, 3, 0, 1, {0}, {0}, {3}, {0}}, /* three m axes that merge */
+        {{9, 7, 5, 3}, {9, 11, 4}, 4, 3, 0, 1, {0}, {0}, {0}, {0}}, /* k first: m axes behind it */
+        /* k between: neither side merges */
+        {{7, 9, 5}, {11, 9, 4}, 3, 3, 0, 1, {0}, {0}, {1}, {1}},
+        /* batches inside: attention's layout */
+        {{2, 7, 3, 5}, {2, 5, 3, 20}, 4, 4, 2, 1, {0, 2}, {0, 2}, {3}, {1}},
+        {{6, 4, 10}, {4, 10, 20}, 3, 3, 0, 2, {0}, {0}, {1, 2}, {0, 1}}, /* two k axes that merge */
+        /* two that do not: the general form */
+        {{6, 4, 10}, {10, 4, 20}, 3, 3, 0, 2, {0}, {0}, {1, 2}, {1, 0}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ir_graph *g = graph();
+        ir_attrs a = {.n = (uint8_t)cases[i].batch, .nk = (uint8_t)cases[i].contract};
+        for (int j = 0; j < 2; j++) {
+            a.dot.lhs_batch[j] = (int8_t)(j < cases[i].batch ? cases[i].xb[j] : 0);
+            a.dot.rhs_batch[j] = (int8_t)(j < cases[i].batch ? cases[i].zb[j] : 0);
+            a.dot.lhs_k[j] = (int8_t)(j < cases[i].contract ? cases[i].xk[j] : 0);
+            a.dot.rhs_k[j] = (int8_t)(j < cases[i].contract ? cases[i].zk[j] : 0);
+        }
+        ir_val x = test_input(g, "x", ir_type_make(IR_DT_f32, cases[i].rank_x, cases[i].x));
+        ir_val z = test_input(g, "z", ir_type_make(IR_DT_f32, cases[i].rank_z, cases[i].z));
+        ir_val y = ir_e_dot(&g->sink, x, z, &a);
+        test_output(g, ir_e_relu(&g->sink, y));
+        check(g);
+    }
+}
+
+/* w - 0.1 x^T z straight into the variable, as a step of SGD does */
+static void test_update(void **state)
+{
+    const product p = {1, 37, 50, 40, true, false};
+    const int64_t ws[2] = {37, 50};
+    ir_type t = ir_type_make(IR_DT_f32, 2, ws);
+
+    (void)state;
+    ir_graph *g = graph();
+    ir_sink *s = &g->sink;
+    ir_ref w = ir_graph_variable(g, "w", &t);
+    ir_val dw = ir_e_reshape(s, multiply(g, &p, IR_DT_f32), 2, ws);
+    ir_val next = ir_e_sub(s, ir_val_of(w), ir_e_mul(s, ir_e_like(s, dw, 0.1), dw));
+    assert_int_equal(ir_graph_assign(g, w, ir_ref_of(next)), IR_OK);
+    test_output(g, ir_e_reduce(s, IR_reduce_sum, dw, (const int[]){0, 1}, 2, false));
+    check(g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain), cmocka_unit_test(test_consumers), cmocka_unit_test(test_masked),
+        cmocka_unit_test(test_axes),  cmocka_unit_test(test_update),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
