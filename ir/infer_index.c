@@ -31,7 +31,7 @@ static ir_status rows_type(const ir_inference *c, ir_type *out)
 
 ir_status ir_infer_gather(const ir_inference *c)
 {
-    ir_type y;
+    ir_type y = {0};
     ir_status s = rows_type(c, &y);
     return s == IR_OK ? ir_infer_result(c, &y) : s;
 }
@@ -40,7 +40,7 @@ ir_status ir_infer_scatter_add(const ir_inference *c)
 {
     ir_type_text_buf b, d;
     const ir_type *update = c->x[2];
-    ir_type rows;
+    ir_type rows = {0};
     ir_status s = rows_type(c, &rows);
     if (s != IR_OK)
         return s;

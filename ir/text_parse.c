@@ -359,10 +359,13 @@ ir_graph *ir_parse(const char *text, size_t size, const char *file, ir_error *e)
     }
     p.g = ir_graph_new("");
     p.locale = p.g ? newlocale(LC_ALL_MASK, "C", (locale_t)0) : (locale_t)0;
-    bool ok = p.locale ? read_graph(&p) && verify(&p)
-                       : ir_fail(&inner, IR_ENOMEM, "%.80s:1: out of memory", p.file) == IR_OK;
-    if (p.locale)
-        freelocale(p.locale);
+    if (!p.locale) {
+        ir_graph_free(p.g);
+        ir_fail(e, IR_ENOMEM, "%.80s:1: out of memory", p.file);
+        return NULL;
+    }
+    bool ok = read_graph(&p) && verify(&p);
+    freelocale(p.locale);
     if (ok) {
         p.g->sink.loc = (ir_loc){0};
         p.g->sink.region = NULL;
