@@ -1,7 +1,8 @@
 /* codegen/cg.h: the state of one module being emitted, and the small builders that every emitter uses.
  *
- * Values in registers: numeric dtypes are vectors of `lanes` elements (plain scalars when lanes == 1); bool is i1 (vector of
- * i1) in registers and one byte, 0 or 1, in memory.  All dtypes of one kernel use the same number of lanes. */
+ * Values in registers: numeric dtypes are vectors of `lanes` elements (plain scalars when lanes == 1); bool
+ * is i1 (vector of i1) in registers and one byte, 0 or 1, in memory.  All dtypes of one kernel use the same
+ * number of lanes. */
 #ifndef TANDEM_CG_H
 #define TANDEM_CG_H
 
@@ -21,19 +22,25 @@ typedef struct cg {
     ir_error *err;
 } cg;
 
-LLVMTypeRef cg_scalar_type(cg *c, ir_dtype d);                 /* register type of one element: bool is i1 */
-LLVMTypeRef cg_memory_type(cg *c, ir_dtype d);                 /* bool is i8 */
-LLVMTypeRef cg_vector_of(cg *c, LLVMTypeRef elem);             /* vector of c->lanes, or elem itself for 1 lane */
-LLVMValueRef cg_splat(cg *c, LLVMValueRef scalar);             /* scalar -> vector of c->lanes (constants fold) */
-LLVMValueRef cg_i64(cg *c, int64_t v);                         /* scalar i64 constant */
-LLVMValueRef cg_real(cg *c, ir_dtype d, double v);             /* splat constant rounded to the dtype (any dtype) */
-LLVMValueRef cg_lane_ids(cg *c, LLVMTypeRef int_elem);         /* <0, 1, 2, ..> */
+LLVMTypeRef cg_scalar_type(cg *c, ir_dtype d); /* register type of one element: bool is i1 */
+LLVMTypeRef cg_memory_type(cg *c, ir_dtype d); /* bool is i8 */
+/* vector of c->lanes, or elem itself for 1 lane */
+LLVMTypeRef cg_vector_of(cg *c, LLVMTypeRef elem);
+/* scalar -> vector of c->lanes (constants fold) */
+LLVMValueRef cg_splat(cg *c, LLVMValueRef scalar);
+LLVMValueRef cg_i64(cg *c, int64_t v); /* scalar i64 constant */
+/* splat constant rounded to the dtype (any dtype) */
+LLVMValueRef cg_real(cg *c, ir_dtype d, double v);
+LLVMValueRef cg_lane_ids(cg *c, LLVMTypeRef int_elem); /* <0, 1, 2, ..> */
 /* Calls llvm.NAME overloaded on `types`. */
-LLVMValueRef cg_intrinsic(cg *c, const char *name, LLVMTypeRef *types, int type_count, LLVMValueRef *args, int arg_count);
+LLVMValueRef cg_intrinsic(cg *c, const char *name, LLVMTypeRef *types, int type_count, LLVMValueRef *args,
+                          int arg_count);
 LLVMValueRef cg_fma(cg *c, LLVMValueRef a, LLVMValueRef b, LLVMValueRef acc);
 
-/* codegen/scalar.c: the VALUE column as LLVM.  x[] in register form, dtype of the first numeric operand; `linear` is the
- * element's linear index as i64 vector (generators only, else NULL).  Result in register form. */
-LLVMValueRef cg_value(cg *c, ir_op op, const ir_attrs *a, ir_dtype operand, ir_dtype result, const LLVMValueRef *x, int n, LLVMValueRef linear);
+/* codegen/scalar.c: the VALUE column as LLVM.  x[] in register form, dtype of the first numeric operand;
+ * `linear` is the element's linear index as i64 vector (generators only, else NULL).  Result in register
+ * form. */
+LLVMValueRef cg_value(cg *c, ir_op op, const ir_attrs *a, ir_dtype operand, ir_dtype result,
+                      const LLVMValueRef *x, int n, LLVMValueRef linear);
 
 #endif

@@ -1,7 +1,8 @@
-/* codegen/codegen.h: the door of libtandem-codegen.so, the half that needs LLVM.  No LLVM header is needed here.
+/* codegen/codegen.h: the door of libtandem-codegen.so, the half that needs LLVM.  No LLVM header is needed
+ * here.
  *
- * The library is loaded at the first compile (frontend/load.c), exports only tdm_codegen_entry, and reaches the runtime
- * through the functions in cg_host. */
+ * The library is loaded at the first compile (frontend/load.c), exports only tdm_codegen_entry, and reaches
+ * the runtime through the functions in cg_host. */
 #ifndef TANDEM_CODEGEN_H
 #define TANDEM_CODEGEN_H
 
@@ -27,10 +28,11 @@ typedef struct cg_host {
 typedef enum { CG_DUMP_LLVM, CG_DUMP_ASM } cg_dump_kind;
 
 typedef struct cg_api {
-    /* Compiles a verified, fused and planned graph (static shapes).  Fills entry, kernels, constants, code and the
-     * stages "emit", "codegen", "link" of *out; the caller set out->graph. */
+    /* Compiles a verified, fused and planned graph (static shapes).  Fills entry, kernels, constants, code
+     * and the stages "emit", "codegen", "link" of *out; the caller set out->graph. */
     ir_status (*compile)(const cg_options *o, rt_program *out, ir_error *e);
-    ir_status (*dump)(const ir_graph *g, const cg_options *o, cg_dump_kind kind, char **text, ir_error *e); /* free() */
+    /* free() */
+    ir_status (*dump)(const ir_graph *g, const cg_options *o, cg_dump_kind kind, char **text, ir_error *e);
     /* Host: "znver5", lanes of the widest f32 vectors, LLVM version. */
     void (*host)(char *cpu, size_t cpu_size, int *lanes, char *llvm_version, size_t version_size);
 } cg_api;

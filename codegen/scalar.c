@@ -15,8 +15,8 @@
 #define R LLVMValueRef
 #define BUILDER c->b /* apart, for macros with a parameter b */
 
-#define FN1(name, x) static R SFX(s_##name)(cg *c, R x)
-#define FN2(name, x, z) static R SFX(s_##name)(cg *c, R x, R z)
+#define FN1(name, x) static R SFX(s_##name)(cg * c, R x)
+#define FN2(name, x, z) static R SFX(s_##name)(cg * c, R x, R z)
 #define CALL1(name, x) SFX(s_##name)(c, x)
 #define CALL2(name, x, z) SFX(s_##name)(c, x, z)
 #define WIDE(x) cg_s_convert(c, IR_DT_f32, IR_DT_f64, x)
@@ -83,7 +83,7 @@ typedef double host_f64; /* elements of tables */
 
 /* The rows of one dtype: `static R row_f32(cg *c, ir_op op, const R *v)`, NULL for an op without a row.
  * Classes of dtypes are switched on and off as in runtime/scalar_c.h. */
-#define S_ROWS static R SFX(row)(cg *c, ir_op op, const R *v)
+#define S_ROWS static R SFX(row)(cg * c, ir_op op, const R *v)
 
 #define S_ON_D_ANY(...) __VA_ARGS__
 #define S_ON_D_NUM(...) __VA_ARGS__

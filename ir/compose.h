@@ -1,18 +1,23 @@
-/* ir/compose.h: composites: functions over a sink, with a region name on the nodes they make.  Operands are checked here
- * (sticky s->err), broadcasting where the public function broadcasts.  axis may be negative (from the end). */
+/* ir/compose.h: composites: functions over a sink, with a region name on the nodes they make.  Operands are
+ * checked here (sticky s->err), broadcasting where the public function broadcasts.  axis may be negative
+ * (from the end). */
 #ifndef TANDEM_IR_COMPOSE_H
 #define TANDEM_IR_COMPOSE_H
 
 #include "ir.h"
 
 /* compose_basic.c */
-ir_val ir_c_binary(ir_sink *s, ir_op op, ir_val x, ir_val z);  /* any binary op, operands broadcast; dtypes must agree */
-ir_val ir_c_select(ir_sink *s, ir_val p, ir_val x, ir_val z);  /* broadcast */
+/* any binary op, operands broadcast; dtypes must agree */
+ir_val ir_c_binary(ir_sink *s, ir_op op, ir_val x, ir_val z);
+ir_val ir_c_select(ir_sink *s, ir_val p, ir_val x, ir_val z); /* broadcast */
 ir_val ir_c_square(ir_sink *s, ir_val x);
-ir_val ir_c_mean(ir_sink *s, ir_val x, const int *axes, int n, bool keep); /* n = 0: all axes.  sum / count, one division */
+/* n = 0: all axes.  sum / count, one division */
+ir_val ir_c_mean(ir_sink *s, ir_val x, const int *axes, int n, bool keep);
 ir_val ir_c_var(ir_sink *s, ir_val x, const int *axes, int n, int correction, bool keep); /* two-pass */
-ir_val ir_c_matmul(ir_sink *s, ir_val a, ir_val b);            /* [.., m, k] [.., k, n], leading dims broadcast; 1-d as NumPy */
-ir_val ir_c_linear(ir_sink *s, ir_val x, ir_val w, ir_val bias); /* x [.., in] w [out, in] bias [out] or 0: x w^T + bias */
+/* [.., m, k] [.., k, n], leading dims broadcast; 1-d as NumPy */
+ir_val ir_c_matmul(ir_sink *s, ir_val a, ir_val b);
+/* x [.., in] w [out, in] bias [out] or 0: x w^T + bias */
+ir_val ir_c_linear(ir_sink *s, ir_val x, ir_val w, ir_val bias);
 ir_val ir_c_one_hot(ir_sink *s, ir_val index, int64_t classes, ir_dtype d);
 ir_val ir_c_embedding(ir_sink *s, ir_val table, ir_val index); /* gather of rows */
 /* compose_nn.c */
@@ -21,17 +26,22 @@ ir_val ir_c_silu(ir_sink *s, ir_val x);
 ir_val ir_c_logsumexp(ir_sink *s, ir_val x, int axis, bool keep);
 ir_val ir_c_softmax(ir_sink *s, ir_val x, int axis);
 ir_val ir_c_log_softmax(ir_sink *s, ir_val x, int axis);
-ir_val ir_c_layer_norm(ir_sink *s, ir_val x, ir_val gamma, ir_val beta, double eps); /* last axis; gamma, beta may be 0 */
-ir_val ir_c_mse(ir_sink *s, ir_val x, ir_val target);          /* mean over all */
-ir_val ir_c_cross_entropy(ir_sink *s, ir_val logits, ir_val targets); /* [.., c] float, [..] integer: mean of -log_softmax[target] */
+/* last axis; gamma, beta may be 0 */
+ir_val ir_c_layer_norm(ir_sink *s, ir_val x, ir_val gamma, ir_val beta, double eps);
+ir_val ir_c_mse(ir_sink *s, ir_val x, ir_val target); /* mean over all */
+/* [.., c] float, [..] integer: mean of -log_softmax[target] */
+ir_val ir_c_cross_entropy(ir_sink *s, ir_val logits, ir_val targets);
 /* compose_random.c: `state` u32[4]; each takes the counter at `offset` */
 ir_val ir_c_uniform(ir_sink *s, const ir_type *t, ir_val state, uint64_t offset, double lo, double hi);
-ir_val ir_c_normal(ir_sink *s, const ir_type *t, ir_val state, uint64_t offset, double mean, double std); /* Box-Muller; takes 2 counters */
+/* Box-Muller; takes 2 counters */
+ir_val ir_c_normal(ir_sink *s, const ir_type *t, ir_val state, uint64_t offset, double mean, double std);
 ir_val ir_c_dropout(ir_sink *s, ir_val x, ir_val state, uint64_t offset, double p);
 /* compose_optim.c: new values of parameter and state, PyTorch's formulas */
-ir_val ir_c_sgd(ir_sink *s, ir_val p, ir_val g, ir_val *momentum /* in/out; NULL: none */, double lr, double mu, double weight_decay, bool nesterov);
-/* m, v, step in/out (step: f32 or f64 scalar [], counts from 0); decoupled: AdamW, else L2 into the gradient */
-ir_val ir_c_adam(ir_sink *s, ir_val p, ir_val g, ir_val *m, ir_val *v, ir_val *step, double lr, double b1, double b2, double eps,
-                 double weight_decay, bool decoupled);
+ir_val ir_c_sgd(ir_sink *s, ir_val p, ir_val g, ir_val *momentum /* in/out; NULL: none */, double lr,
+                double mu, double weight_decay, bool nesterov);
+/* m, v, step in/out (step: f32 or f64 scalar [], counts from 0); decoupled: AdamW, else L2 into the gradient
+ */
+ir_val ir_c_adam(ir_sink *s, ir_val p, ir_val g, ir_val *m, ir_val *v, ir_val *step, double lr, double b1,
+                 double b2, double eps, double weight_decay, bool decoupled);
 
 #endif

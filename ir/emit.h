@@ -1,5 +1,6 @@
-/* ir/emit.h: short forms of ir_emit for gradient rules, composites and public functions; every one works over any sink.
- * A 0 operand gives 0; errors are in s->err.  Operands of a binary helper have equal types: see ir_e_broadcast_pair. */
+/* ir/emit.h: short forms of ir_emit for gradient rules, composites and public functions; every one works over
+ * any sink. A 0 operand gives 0; errors are in s->err.  Operands of a binary helper have equal types: see
+ * ir_e_broadcast_pair. */
 #ifndef TANDEM_IR_EMIT_H
 #define TANDEM_IR_EMIT_H
 
@@ -11,22 +12,27 @@
 #include "ops.def"
 
 ir_val ir_e_constant(ir_sink *s, const ir_type *t, const void *data, bool splat);
-ir_val ir_e_fill(ir_sink *s, const ir_type *t, double v);        /* splat rounded to t's dtype (t may have symbols) */
-ir_val ir_e_like(ir_sink *s, ir_val x, double v);                /* constant of x's type: a scalar constant, broadcast */
+/* splat rounded to t's dtype (t may have symbols) */
+ir_val ir_e_fill(ir_sink *s, const ir_type *t, double v);
+/* constant of x's type: a scalar constant, broadcast */
+ir_val ir_e_like(ir_sink *s, ir_val x, double v);
 ir_val ir_e_iota(ir_sink *s, ir_dtype d, int64_t n);
-ir_val ir_e_iota_axis(ir_sink *s, const ir_type *t, int axis);   /* composite: iota, reshape, broadcast */
+ir_val ir_e_iota_axis(ir_sink *s, const ir_type *t, int axis); /* composite: iota, reshape, broadcast */
 ir_val ir_e_random_bits(ir_sink *s, const ir_type *t, ir_val state, uint64_t offset);
-ir_val ir_e_convert(ir_sink *s, ir_val x, ir_dtype d);           /* x itself if it has the dtype */
+ir_val ir_e_convert(ir_sink *s, ir_val x, ir_dtype d); /* x itself if it has the dtype */
 ir_val ir_e_clamp(ir_sink *s, ir_val x, double lo, double hi);
 ir_val ir_e_reshape(ir_sink *s, ir_val x, int rank, const int64_t *dims); /* x itself if equal */
 ir_val ir_e_transpose(ir_sink *s, ir_val x, const int *perm);
 ir_val ir_e_broadcast(ir_sink *s, ir_val x, int rank, const int64_t *dims); /* x itself if equal */
-bool ir_e_broadcast_pair(ir_sink *s, const char *op, ir_val *x, ir_val *z); /* NumPy's rules, explicit nodes; false + error */
-ir_val ir_e_slice(ir_sink *s, ir_val x, const int64_t *start, const int64_t *limit, const int64_t *step); /* step NULL: ones */
+/* NumPy's rules, explicit nodes; false + error */
+bool ir_e_broadcast_pair(ir_sink *s, const char *op, ir_val *x, ir_val *z);
+/* step NULL: ones */
+ir_val ir_e_slice(ir_sink *s, ir_val x, const int64_t *start, const int64_t *limit, const int64_t *step);
 ir_val ir_e_pad(ir_sink *s, ir_val x, const int64_t *low, const int64_t *high, const int64_t *interior);
 ir_val ir_e_gather(ir_sink *s, ir_val x, ir_val index);
 ir_val ir_e_scatter_add(ir_sink *s, ir_val x, ir_val index, ir_val update);
-/* kind: IR_reduce_sum, IR_reduce_max, IR_reduce_min or IR_argmax; axes in 0..rank-1, any order, no repeats; keep leaves extents of 1. */
+/* kind: IR_reduce_sum, IR_reduce_max, IR_reduce_min or IR_argmax; axes in 0..rank-1, any order, no repeats;
+ * keep leaves extents of 1. */
 ir_val ir_e_reduce(ir_sink *s, ir_op kind, ir_val x, const int *axes, int n, bool keep);
 ir_val ir_e_dot(ir_sink *s, ir_val x, ir_val z, const ir_attrs *a);
 

@@ -19,13 +19,13 @@
 
 typedef enum {
     IR_OK = 0,
-    IR_ESHAPE,  /* shapes, ranks or axes do not fit            */
-    IR_EDTYPE,  /* dtypes do not fit                           */
-    IR_EARG,    /* any other bad argument (NULL, name, range)  */
-    IR_ENOMEM,  /* an allocation failed                        */
-    IR_EIO,     /* a file can't be read or written             */
-    IR_EPARSE,  /* text or file contents are malformed         */
-    IR_ESTATE,  /* a call in the wrong order (closed graph, freed tape, value of a symbolic tensor) */
+    IR_ESHAPE, /* shapes, ranks or axes do not fit            */
+    IR_EDTYPE, /* dtypes do not fit                           */
+    IR_EARG,   /* any other bad argument (NULL, name, range)  */
+    IR_ENOMEM, /* an allocation failed                        */
+    IR_EIO,    /* a file can't be read or written             */
+    IR_EPARSE, /* text or file contents are malformed         */
+    IR_ESTATE, /* a call in the wrong order (closed graph, freed tape, value of a symbolic tensor) */
     IR_EUNSUPPORTED
 } ir_status;
 
@@ -41,13 +41,13 @@ __attribute__((format(printf, 3, 4))) ir_status ir_fail(ir_error *e, ir_status s
 /* ---- dtypes and shapes ------------------------------------------------------------------------------- */
 
 /*       name  bytes C type    class */
-#define IR_DTYPES(X)                 \
-    X(bool, 1, uint8_t, BOOL)        \
-    X(u8, 1, uint8_t, INT)           \
-    X(u32, 4, uint32_t, INT)         \
-    X(i32, 4, int32_t, INT)          \
-    X(i64, 8, int64_t, INT)          \
-    X(f32, 4, float, FLOAT)          \
+#define IR_DTYPES(X)          \
+    X(bool, 1, uint8_t, BOOL) \
+    X(u8, 1, uint8_t, INT)    \
+    X(u32, 4, uint32_t, INT)  \
+    X(i32, 4, int32_t, INT)   \
+    X(i64, 8, int64_t, INT)   \
+    X(f32, 4, float, FLOAT)   \
     X(f64, 8, double, FLOAT)
 
 typedef enum {
@@ -72,8 +72,8 @@ bool ir_dtype_is_float(ir_dtype d);
 bool ir_dtype_is_signed(ir_dtype d);
 bool ir_dtype_parse(const char *s, size_t n, ir_dtype *out);
 
-/* A dtype and a shape.  A dimension >= 1 is an extent; a dimension < 0 is the symbol number ~dim of the graph's
- * symbol table (rules, verifier and text know symbols; compiled and eager code asks for constants).
+/* A dtype and a shape.  A dimension >= 1 is an extent; a dimension < 0 is the symbol number ~dim of the
+ * graph's symbol table (rules, verifier and text know symbols; compiled and eager code asks for constants).
  * Zero extents are refused everywhere. */
 typedef struct ir_type {
     uint8_t dtype; /* ir_dtype */
@@ -81,13 +81,14 @@ typedef struct ir_type {
     int64_t dims[IR_MAX_RANK]; /* entries past rank are 0 */
 } ir_type;
 
-bool ir_type_eq(const ir_type *a, const ir_type *b);   /* dtype and shape */
-bool ir_shape_eq(const ir_type *a, const ir_type *b);  /* shape only */
-bool ir_type_is_static(const ir_type *t);              /* no symbols */
-int64_t ir_type_elements(const ir_type *t);            /* product of the extents; 1 for rank 0; static types only */
+bool ir_type_eq(const ir_type *a, const ir_type *b);  /* dtype and shape */
+bool ir_shape_eq(const ir_type *a, const ir_type *b); /* shape only */
+bool ir_type_is_static(const ir_type *t);             /* no symbols */
+/* product of the extents; 1 for rank 0; static types only */
+int64_t ir_type_elements(const ir_type *t);
 size_t ir_type_bytes(const ir_type *t);
 ir_type ir_type_make(ir_dtype d, int rank, const int64_t *dims);
-ir_type ir_type_with(const ir_type *shape_of, ir_dtype d); /* same shape, other dtype */
+ir_type ir_type_with(const ir_type *shape_of, ir_dtype d);            /* same shape, other dtype */
 void ir_type_strides(const ir_type *t, int64_t strides[IR_MAX_RANK]); /* row-major, in elements */
 /* Checks rank and dims (>= 1 or a symbol, no overflow).  `what` names the argument in the message. */
 ir_status ir_type_check(const ir_type *t, const char *what, ir_error *e);
@@ -114,24 +115,25 @@ typedef enum {
 } ir_class;
 
 enum { /* facts */
-    IR_COMMUTES = 1,
-    IR_IDEMPOTENT = 2,
-    IR_BOOL_RESULT = 4, /* the result's dtype is bool whatever the operands' */
-    IR_NO_GRAD = 8,     /* no gradient flows through                         */
-    IR_EXPENSIVE = 16   /* costs more than a load: keep rather than recompute within a row kernel */
+       IR_COMMUTES = 1,
+       IR_IDEMPOTENT = 2,
+       IR_BOOL_RESULT = 4, /* the result's dtype is bool whatever the operands' */
+       IR_NO_GRAD = 8,     /* no gradient flows through                         */
+       IR_EXPENSIVE = 16   /* costs more than a load: keep rather than recompute within a row kernel */
 };
-enum { IR_SAVES_X = 1, IR_SAVES_Z = 2, IR_SAVES_Y = 4, IR_SAVES_W = 8 }; /* values that the gradient rule reads; W = third operand */
+/* values that the gradient rule reads; W = third operand */
+enum { IR_SAVES_X = 1, IR_SAVES_Z = 2, IR_SAVES_Y = 4, IR_SAVES_W = 8 };
 
 typedef struct ir_op_info {
     const char *name;      /* "reduce_sum"                                             */
     const char *grad_name; /* "ReduceSumBackward0", as the tape shows it               */
     ir_class cls;
-    int arity;             /* -1: any                                                  */
+    int arity; /* -1: any                                                  */
     unsigned facts, dtypes, saves;
-    double lo, hi;         /* range of operands that tests draw from                   */
-    double flops;          /* per result element (dot_general: per multiply-add)       */
-    const char *kink;      /* what the gradient is at kinks and ties, "" if smooth     */
-    const char *formula;   /* one line for docs/ops.md                                 */
+    double lo, hi;       /* range of operands that tests draw from                   */
+    double flops;        /* per result element (dot_general: per multiply-add)       */
+    const char *kink;    /* what the gradient is at kinks and ties, "" if smooth     */
+    const char *formula; /* one line for docs/ops.md                                 */
 } ir_op_info;
 
 extern const ir_op_info ir_ops[IR_OP_COUNT];
@@ -146,32 +148,45 @@ typedef struct ir_random_attrs {
 /* Attributes of one op; always zero-initialised as a whole so that they compare and hash as bytes.
  * Which member counts is fixed by the op:
  *   input variable   name, type      constant  type, data, splat     iota        type (rank 1)
- *   reshape          type.dims (dtype is the operand's)              broadcast   type.dims, right-aligned as NumPy's broadcast_to
- *   convert          type.dtype      transpose n, axes (perm: result axis i is operand axis axes[i])
- *   slice            start, limit, step (step >= 1), n = rank        pad  low, high, interior (>= 0), n = rank
- *   reduce_* argmax  n, axes (ascending, as the user wrote the set)  clamp  lo, hi
- *   dot_general      n batch axes: lhs_batch, rhs_batch; nk contracted: lhs_k, rhs_k
- *   random_bits      type (u32), offset */
+ *   reshape          type.dims (dtype is the operand's)              broadcast   type.dims, right-aligned as
+ * NumPy's broadcast_to convert          type.dtype      transpose n, axes (perm: result axis i is operand
+ * axis axes[i]) slice            start, limit, step (step >= 1), n = rank        pad  low, high, interior (>=
+ * 0), n = rank reduce_* argmax  n, axes (ascending, as the user wrote the set)  clamp  lo, hi dot_general n
+ * batch axes: lhs_batch, rhs_batch; nk contracted: lhs_k, rhs_k random_bits      type (u32), offset */
 typedef struct ir_attrs {
     ir_type type;
     uint8_t n, nk;
     bool splat; /* constant: data is one element, repeated */
     union {
         int8_t axes[IR_MAX_RANK];
-        struct { int64_t start[IR_MAX_RANK], limit[IR_MAX_RANK], step[IR_MAX_RANK]; } slice;
-        struct { int64_t low[IR_MAX_RANK], high[IR_MAX_RANK], interior[IR_MAX_RANK]; } pad;
-        struct { int8_t lhs_batch[IR_MAX_RANK], rhs_batch[IR_MAX_RANK], lhs_k[IR_MAX_RANK], rhs_k[IR_MAX_RANK]; } dot;
-        struct { double lo, hi; } clamp;
-        struct { const void *data; size_t bytes; } constant; /* row-major elements; one element if splat */
-        struct { const char *name; } leaf;
+        struct {
+            int64_t start[IR_MAX_RANK], limit[IR_MAX_RANK], step[IR_MAX_RANK];
+        } slice;
+        struct {
+            int64_t low[IR_MAX_RANK], high[IR_MAX_RANK], interior[IR_MAX_RANK];
+        } pad;
+        struct {
+            int8_t lhs_batch[IR_MAX_RANK], rhs_batch[IR_MAX_RANK], lhs_k[IR_MAX_RANK], rhs_k[IR_MAX_RANK];
+        } dot;
+        struct {
+            double lo, hi;
+        } clamp;
+        struct {
+            const void *data;
+            size_t bytes;
+        } constant; /* row-major elements; one element if splat */
+        struct {
+            const char *name;
+        } leaf;
         ir_random_attrs random;
     };
 } ir_attrs;
 
-uint64_t ir_attrs_hash(ir_op op, const ir_attrs *a);           /* follows data and name pointers */
+uint64_t ir_attrs_hash(ir_op op, const ir_attrs *a); /* follows data and name pointers */
 bool ir_attrs_eq(ir_op op, const ir_attrs *a, const ir_attrs *b);
 
-/* The result type of an op, or an error that names the op and shows the operands' shapes.  The one place of shape rules. */
+/* The result type of an op, or an error that names the op and shows the operands' shapes.  The one place of
+ * shape rules. */
 ir_status ir_infer(ir_op op, const ir_attrs *a, const ir_type *const *x, int n, ir_type *out, ir_error *e);
 
 /* ---- the sink ---------------------------------------------------------------------------------------- */
@@ -181,13 +196,15 @@ typedef struct ir_loc {
     uint32_t line;
 } ir_loc;
 
-/* A value in some sink: a node of a graph (ref + 1) or a tensor of the eager engine (its address).  0 is "none" and
- * also what a failed emit returns; every emit of a 0 operand is again 0, so rules need no checks. */
+/* A value in some sink: a node of a graph (ref + 1) or a tensor of the eager engine (its address).  0 is
+ * "none" and also what a failed emit returns; every emit of a 0 operand is again 0, so rules need no checks.
+ */
 typedef uintptr_t ir_val;
 
 typedef struct ir_sink ir_sink;
 struct ir_sink {
-    ir_val (*emit)(ir_sink *s, ir_op op, const ir_attrs *a, const ir_val *x, int n); /* a may be NULL for ops without attributes */
+    /* a may be NULL for ops without attributes */
+    ir_val (*emit)(ir_sink *s, ir_op op, const ir_attrs *a, const ir_val *x, int n);
     const ir_type *(*type)(ir_sink *s, ir_val v);
     ir_error *err;
     ir_loc loc;         /* given to what is emitted now */
@@ -196,9 +213,11 @@ struct ir_sink {
 
 ir_val ir_emit(ir_sink *s, ir_op op, const ir_attrs *a, const ir_val *x, int n);
 
-/* Gradient contributions of one node: dx[i] for every operand i with bit i of `need` set, else 0; 0 also where no
- * gradient flows.  Values of operands not in the row's `saves` may be typed placeholders without data. */
-void ir_vjp(ir_sink *s, ir_op op, const ir_attrs *a, const ir_val *x, int n, ir_val y, ir_val dy, unsigned need, ir_val *dx);
+/* Gradient contributions of one node: dx[i] for every operand i with bit i of `need` set, else 0; 0 also
+ * where no gradient flows.  Values of operands not in the row's `saves` may be typed placeholders without
+ * data. */
+void ir_vjp(ir_sink *s, ir_op op, const ir_attrs *a, const ir_val *x, int n, ir_val y, ir_val dy,
+            unsigned need, ir_val *dx);
 
 /* ---- the graph --------------------------------------------------------------------------------------- */
 
@@ -212,7 +231,7 @@ typedef struct ir_node {
     const ir_ref *x;       /* operands, all smaller than the node's own ref */
     int n;
     ir_loc loc;
-    const char *region;    /* NULL or a name */
+    const char *region; /* NULL or a name */
 } ir_node;
 
 typedef struct ir_output {
@@ -226,8 +245,8 @@ typedef struct ir_assign {
 
 #include "kernel.h"
 
-/* Nodes in one growing array; array order = topological = print = emission order.  All memory that nodes point to
- * lives in the graph's arena.  A graph is also a sink: &g->sink; values are ref + 1. */
+/* Nodes in one growing array; array order = topological = print = emission order.  All memory that nodes
+ * point to lives in the graph's arena.  A graph is also a sink: &g->sink; values are ref + 1. */
 typedef struct ir_graph {
     ir_sink sink; /* must stay first */
     ir_error error;
@@ -242,31 +261,36 @@ typedef struct ir_graph {
     int output_count;
     ir_assign *assigns; /* take effect after every read */
     int assign_count;
-    uint64_t random_count;     /* Philox counters one run takes */
-    ir_kernel_list kernels;    /* filled by fuse: empty before */
-    ir_buffer_table buffers;   /* filled by plan: empty before */
+    uint64_t random_count;   /* Philox counters one run takes */
+    ir_kernel_list kernels;  /* filled by fuse: empty before */
+    ir_buffer_table buffers; /* filled by plan: empty before */
     struct ir_arena *arena;
 } ir_graph;
 
 ir_graph *ir_graph_new(const char *name); /* NULL when out of memory */
 void ir_graph_free(ir_graph *g);
-void *ir_graph_alloc(ir_graph *g, size_t bytes); /* zeroed, lives as long as g; NULL + sticky ENOMEM on failure */
+/* zeroed, lives as long as g; NULL + sticky ENOMEM on failure */
+void *ir_graph_alloc(ir_graph *g, size_t bytes);
 const char *ir_graph_intern(ir_graph *g, const char *s);
 int ir_graph_symbol(ir_graph *g, const char *name); /* finds or adds; -1 when out of memory */
-/* Appends a node after inference; names, data, attributes and operands are copied into the graph.  IR_NONE on error (g->error). */
+/* Appends a node after inference; names, data, attributes and operands are copied into the graph.  IR_NONE on
+ * error (g->error). */
 ir_ref ir_graph_append(ir_graph *g, ir_op op, const ir_attrs *a, const ir_ref *x, int n);
 ir_ref ir_graph_input(ir_graph *g, const char *name, const ir_type *t);    /* name must be new; op input */
 ir_ref ir_graph_variable(ir_graph *g, const char *name, const ir_type *t); /* op variable */
 ir_status ir_graph_output(ir_graph *g, const char *name, ir_ref v);
-ir_status ir_graph_assign(ir_graph *g, ir_ref variable, ir_ref value);      /* a later assign of one variable replaces the earlier */
+/* a later assign of one variable replaces the earlier */
+ir_status ir_graph_assign(ir_graph *g, ir_ref variable, ir_ref value);
 /* A structural check of everything a graph promises; the message names the node. */
 ir_status ir_verify(const ir_graph *g, ir_error *e);
 
 #define ir_val_of(ref) ((ir_val)(ref) + 1)
 #define ir_ref_of(val) ((ir_ref)((val) - 1))
 
-/* Text form (docs/ir.md): exact round trip.  `file` names the source in errors.  Caller frees *text with free(). */
+/* Text form (docs/ir.md): exact round trip.  `file` names the source in errors.  Caller frees *text with
+ * free(). */
 ir_status ir_print(const ir_graph *g, char **text, ir_error *e);
-ir_graph *ir_parse(const char *text, size_t size, const char *file, ir_error *e); /* NULL on error: "FILE:LINE: ..." */
+ir_graph *ir_parse(const char *text, size_t size, const char *file,
+                   ir_error *e); /* NULL on error: "FILE:LINE: ..." */
 
 #endif

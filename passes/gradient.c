@@ -56,7 +56,8 @@ static ir_val upstream(ir_graph *g, ir_ref o, ir_ref d)
         if (ir_type_is_static(t) && ir_type_elements(t) == 1) {
             return ir_e_like(&g->sink, ir_val_of(o), 1);
         }
-        ir_fail(&g->error, IR_ESHAPE, "gradient: %s has more than one element: its upstream gradient must be given",
+        ir_fail(&g->error, IR_ESHAPE,
+                "gradient: %s has more than one element: its upstream gradient must be given",
                 ir_type_text(t, g->symbols, a, sizeof a));
         return 0;
     }

@@ -57,7 +57,7 @@
 #define GE(a, b) ((M)((a) >= (b)))
 #define MAND(m, n) s_mand(m, n)
 #define MOR(m, n) s_mor(m, n)
-#define MNOT(m) ((M)!(m))
+#define MNOT(m) ((M) !(m))
 #define SEL(m, a, b) SFX(s_sel)(m, a, b)
 #define SELI(m, i, j) SFX(s_seli)(m, i, j)
 #define IADD(i, j) SFX(s_iadd)(i, j)

@@ -31,48 +31,115 @@ S_INLINE _Bool s_mor(_Bool m, _Bool n)
 /* ---- floats: one rounding per operation --------------------------------------------------------------- */
 
 /* ROUND adds and subtracts 1.5 * 2^(p-1): exact, half to even, for |a| < 2^(p-2); a zero result is +0. */
-#define S_FLOAT(dt, T, INT, UINT, magic, suffix)                                             \
-    typedef INT s_int_##dt;                                                                  \
-    S_INLINE T s_k_##dt(double d) { return (T)d; }                                           \
-    S_INLINE INT s_bits_##dt(T v) { INT i; memcpy(&i, &v, sizeof i); return i; }             \
-    S_INLINE T s_frombits_##dt(INT i) { T v; memcpy(&v, &i, sizeof v); return v; }           \
-    S_INLINE T s_add_##dt(T a, T b) { return a + b; }                                        \
-    S_INLINE T s_sub_##dt(T a, T b) { return a - b; }                                        \
-    S_INLINE T s_mul_##dt(T a, T b) { return a * b; }                                        \
-    S_INLINE T s_div_##dt(T a, T b) { return a / b; }                                        \
-    S_INLINE T s_neg_##dt(T a) { return -a; }                                                \
-    S_INLINE T s_abs_##dt(T a) { return __builtin_fabs##suffix(a); }                         \
-    S_INLINE T s_fma_##dt(T a, T b, T c) { return __builtin_fma##suffix(a, b, c); }          \
-    S_INLINE T s_sqrt_##dt(T a) { return __builtin_sqrt##suffix(a); }                        \
-    S_INLINE T s_round_##dt(T a) { return (a + (T)(magic)) - (T)(magic); }                   \
-    S_INLINE T s_floor_##dt(T a) { return __builtin_floor##suffix(a); }                      \
-    S_INLINE T s_trunc_##dt(T a) { return __builtin_trunc##suffix(a); }                      \
-    S_INLINE T s_max_##dt(T a, T b)                                                          \
-    {                                                                                        \
-        T zero = s_frombits_##dt(s_bits_##dt(a) & s_bits_##dt(b)); /* equal: +0 > -0 */      \
-        T r = a > b ? a : b;                                                                 \
-        r = a == b ? zero : r;                                                               \
-        return a != a ? a : r;                                                               \
-    }                                                                                        \
-    S_INLINE T s_min_##dt(T a, T b)                                                          \
-    {                                                                                        \
-        T zero = s_frombits_##dt(s_bits_##dt(a) | s_bits_##dt(b));                           \
-        T r = a < b ? a : b;                                                                 \
-        r = a == b ? zero : r;                                                               \
-        return a != a ? a : r;                                                               \
-    }                                                                                        \
-    S_INLINE T s_clamp_##dt(T x, T lo, T hi)                                                 \
-    {                                                                                        \
-        T r = x > hi ? hi : x;                                                               \
-        return x < lo ? lo : r;                                                              \
-    }                                                                                        \
-    S_INLINE T s_sel_##dt(_Bool m, T a, T b) { return m ? a : b; }                           \
-    S_INLINE INT s_seli_##dt(_Bool m, INT a, INT b) { return m ? a : b; }                    \
-    S_INLINE INT s_iadd_##dt(INT a, INT b) { return (INT)((UINT)a + (UINT)b); }              \
-    S_INLINE INT s_isub_##dt(INT a, INT b) { return (INT)((UINT)a - (UINT)b); }              \
-    S_INLINE INT s_imul_##dt(INT a, INT b) { return (INT)((UINT)a * (UINT)b); }              \
-    S_INLINE INT s_ishl_##dt(INT a, int n) { return (INT)((UINT)a << n); }                   \
-    S_INLINE INT s_ishr_##dt(INT a, int n) { return (INT)((UINT)a >> n); }
+#define S_FLOAT(dt, T, INT, UINT, magic, suffix)                                        \
+    typedef INT s_int_##dt;                                                             \
+    S_INLINE T s_k_##dt(double d)                                                       \
+    {                                                                                   \
+        return (T)d;                                                                    \
+    }                                                                                   \
+    S_INLINE INT s_bits_##dt(T v)                                                       \
+    {                                                                                   \
+        INT i;                                                                          \
+        memcpy(&i, &v, sizeof i);                                                       \
+        return i;                                                                       \
+    }                                                                                   \
+    S_INLINE T s_frombits_##dt(INT i)                                                   \
+    {                                                                                   \
+        T v;                                                                            \
+        memcpy(&v, &i, sizeof v);                                                       \
+        return v;                                                                       \
+    }                                                                                   \
+    S_INLINE T s_add_##dt(T a, T b)                                                     \
+    {                                                                                   \
+        return a + b;                                                                   \
+    }                                                                                   \
+    S_INLINE T s_sub_##dt(T a, T b)                                                     \
+    {                                                                                   \
+        return a - b;                                                                   \
+    }                                                                                   \
+    S_INLINE T s_mul_##dt(T a, T b)                                                     \
+    {                                                                                   \
+        return a * b;                                                                   \
+    }                                                                                   \
+    S_INLINE T s_div_##dt(T a, T b)                                                     \
+    {                                                                                   \
+        return a / b;                                                                   \
+    }                                                                                   \
+    S_INLINE T s_neg_##dt(T a)                                                          \
+    {                                                                                   \
+        return -a;                                                                      \
+    }                                                                                   \
+    S_INLINE T s_abs_##dt(T a)                                                          \
+    {                                                                                   \
+        return __builtin_fabs##suffix(a);                                               \
+    }                                                                                   \
+    S_INLINE T s_fma_##dt(T a, T b, T c)                                                \
+    {                                                                                   \
+        return __builtin_fma##suffix(a, b, c);                                          \
+    }                                                                                   \
+    S_INLINE T s_sqrt_##dt(T a)                                                         \
+    {                                                                                   \
+        return __builtin_sqrt##suffix(a);                                               \
+    }                                                                                   \
+    S_INLINE T s_round_##dt(T a)                                                        \
+    {                                                                                   \
+        return (a + (T)(magic)) - (T)(magic);                                           \
+    }                                                                                   \
+    S_INLINE T s_floor_##dt(T a)                                                        \
+    {                                                                                   \
+        return __builtin_floor##suffix(a);                                              \
+    }                                                                                   \
+    S_INLINE T s_trunc_##dt(T a)                                                        \
+    {                                                                                   \
+        return __builtin_trunc##suffix(a);                                              \
+    }                                                                                   \
+    S_INLINE T s_max_##dt(T a, T b)                                                     \
+    {                                                                                   \
+        T zero = s_frombits_##dt(s_bits_##dt(a) & s_bits_##dt(b)); /* equal: +0 > -0 */ \
+        T r = a > b ? a : b;                                                            \
+        r = a == b ? zero : r;                                                          \
+        return a != a ? a : r;                                                          \
+    }                                                                                   \
+    S_INLINE T s_min_##dt(T a, T b)                                                     \
+    {                                                                                   \
+        T zero = s_frombits_##dt(s_bits_##dt(a) | s_bits_##dt(b));                      \
+        T r = a < b ? a : b;                                                            \
+        r = a == b ? zero : r;                                                          \
+        return a != a ? a : r;                                                          \
+    }                                                                                   \
+    S_INLINE T s_clamp_##dt(T x, T lo, T hi)                                            \
+    {                                                                                   \
+        T r = x > hi ? hi : x;                                                          \
+        return x < lo ? lo : r;                                                         \
+    }                                                                                   \
+    S_INLINE T s_sel_##dt(_Bool m, T a, T b)                                            \
+    {                                                                                   \
+        return m ? a : b;                                                               \
+    }                                                                                   \
+    S_INLINE INT s_seli_##dt(_Bool m, INT a, INT b)                                     \
+    {                                                                                   \
+        return m ? a : b;                                                               \
+    }                                                                                   \
+    S_INLINE INT s_iadd_##dt(INT a, INT b)                                              \
+    {                                                                                   \
+        return (INT)((UINT)a + (UINT)b);                                                \
+    }                                                                                   \
+    S_INLINE INT s_isub_##dt(INT a, INT b)                                              \
+    {                                                                                   \
+        return (INT)((UINT)a - (UINT)b);                                                \
+    }                                                                                   \
+    S_INLINE INT s_imul_##dt(INT a, INT b)                                              \
+    {                                                                                   \
+        return (INT)((UINT)a * (UINT)b);                                                \
+    }                                                                                   \
+    S_INLINE INT s_ishl_##dt(INT a, int n)                                              \
+    {                                                                                   \
+        return (INT)((UINT)a << n);                                                     \
+    }                                                                                   \
+    S_INLINE INT s_ishr_##dt(INT a, int n)                                              \
+    {                                                                                   \
+        return (INT)((UINT)a >> n);                                                     \
+    }
 
 /* clang-format off */
 S_FLOAT(f32, float, int32_t, uint32_t, 0x1.8p23, f)

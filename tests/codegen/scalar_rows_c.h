@@ -3,9 +3,9 @@
  * once per dtype (no guard). */
 #define ROW(name) PASTE(v_##name, DT)
 #define X(k) ((const PASTE(s_val, DT) *)x[k])[i]
-#define RUN(name, ...)                                              \
-    case IR_##name:                                                 \
-        for (int i = 0; i < COUNT; i++)                             \
+#define RUN(name, ...)                                                             \
+    case IR_##name:                                                                \
+        for (int i = 0; i < COUNT; i++)                                            \
             ((__typeof__(ROW(name)(__VA_ARGS__)) *)y)[i] = ROW(name)(__VA_ARGS__); \
         return 1;
 
