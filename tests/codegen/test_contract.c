@@ -1,6 +1,8 @@
 /* tests/codegen/test_contract.c: CONTRACT kernels against the eager engine: tile remainders, blocks along k,
  * every layout of the operands, batches, either side in lanes, dims that do not merge, and consumers on the
- * tile. ctest-timeout: 600 */
+ * tile.
+ *
+ * ctest-timeout: 600 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -6,7 +6,9 @@
  * graph goes through the whole pipeline and is compiled at every lane count, on one and two threads and for
  * three instruction sets; every output has the eager engine's bits.  Every graph is printed, parsed and
  * printed again, and an operand of another shape is refused.  (Derivatives against finite differences:
- * tests/ir/test_vjp.c.) ctest-labels: slow release-only
+ * tests/ir/test_vjp.c.)
+ *
+ * ctest-labels: slow release-only
  * ctest-timeout: 900 */
 #include <setjmp.h>
 #include <stdarg.h>
