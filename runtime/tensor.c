@@ -147,8 +147,13 @@ tdm_tensor *rt_alias_at(tdm_tensor *t, const rt_array *a)
 
 tdm_tensor *rt_alias(tdm_tensor *t)
 {
-    tdm_tensor *v = rt_alias_at(t, &t->a);
+    tdm_tensor *v;
 
+    /* A leaf that no op has read yet gets its node now: gradients through the alias are gradients of t. */
+    if (t->requires_grad && !rt_tape_edge(t)) {
+        return NULL;
+    }
+    v = rt_alias_at(t, &t->a);
     if (v) {
         v->loc = t->loc;
         v->name = t->name;

@@ -372,6 +372,19 @@ static void upstream_gradients_are_recorded(void **state)
 
 /* ---- gradients of chosen tensors --------------------------------------------------------------------- */
 
+/* The gradient of x + z is the upstream gradient itself, a leaf: gradients through it reach that leaf. */
+static void a_gradient_that_is_the_upstream_leaf(void **state)
+{
+    rt_context c;
+    (void)state;
+    assert_int_equal(rt_context_init(&c, NULL, NULL), IR_OK);
+    tdm_tensor *x = leaf(&c, 2), *z = leaf(&c, 3), *v = leaf(&c, 5), *y = add(x, z), *g = NULL;
+    assert_int_equal(rt_backward(&c, &y, &v, 1, &x, 1, &g, true, true), IR_OK);
+    assert_true(item(g) == 5);
+    assert_true(item(grad(mul(g, g), v, false)) == 10);
+    finish(&c);
+}
+
 static void wrt_touches_no_grad(void **state)
 {
     tdm_tensor *x, *w, *u, *a, *y, *wrt[5], *g[5];
@@ -531,6 +544,7 @@ int main(void)
         cmocka_unit_test(recorded_gradients_make_no_cycle),
         cmocka_unit_test(backward_of_a_grad),
         cmocka_unit_test(upstream_gradients_are_recorded),
+        cmocka_unit_test(a_gradient_that_is_the_upstream_leaf),
         cmocka_unit_test(wrt_touches_no_grad),
         cmocka_unit_test(wrt_leaves_the_rest_alone),
         cmocka_unit_test(a_second_backward),
