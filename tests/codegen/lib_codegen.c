@@ -371,11 +371,31 @@ void test_check_config(const ir_graph *g, const test_config *config, bool specia
     free_values(g, values);
 }
 
+/* How many configurations a graph is compiled for. Instrumented builds are an order of magnitude slower. */
+static int configs_per_graph(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    int usual = 1;
+#else
+    int usual = 3;
+#endif
+    const char *text = getenv("TANDEM_TEST_CONFIGS");
+    int count = text ? atoi(text) : usual;
+
+    return count < 1 ? 1 : count > test_config_count ? test_config_count : count;
+}
+
 void test_check(ir_graph *g, bool special)
 {
+    static int next; /* goes on from graph to graph, so that all configurations get their share */
+    int count = configs_per_graph();
+
     assert_int_equal(g->error.status, IR_OK);
-    for (int i = 0; i < test_config_count; i++)
-        if (!test_configs[i].isa || rt_level_named(test_configs[i].isa))
-            test_check_config(g, &test_configs[i], special);
+    for (int i = 0; i < count; i++) {
+        const test_config *config = &test_configs[next++ % test_config_count];
+        if (config->isa && !rt_level_named(config->isa))
+            config = &test_configs[0];
+        test_check_config(g, config, special);
+    }
     ir_graph_free(g);
 }

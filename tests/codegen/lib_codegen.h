@@ -26,9 +26,11 @@ void test_one_kernel(ir_graph *g, ir_kernel_kind kind, ir_val root);
 /* Runs pass_fuse and pass_plan; returns the new graph, g is freed. */
 ir_graph *test_fuse_plan(ir_graph *g);
 
-/* Compiles g for every configuration (those that this CPU has) and compares the bits of every output and
- * assigned variable with rt_compute; then again with the kernels cut into chunks run in reverse.  Fails the
- * cmocka test on a difference. Takes g.  special: inputs also hold NaN, infinities and signed zeros. */
+/* Compiles g for some of the configurations and compares the bits of every output and assigned variable with
+ * rt_compute; then again with the kernels cut into chunks run in reverse.  Fails the cmocka test on a
+ * difference. Configurations take turns from graph to graph: 3 for each (1 in sanitizer builds), or as many
+ * as TANDEM_TEST_CONFIGS says; 8 is all. Takes g.  special: inputs also hold NaN, infinities and signed
+ * zeros. */
 void test_check(ir_graph *g, bool special);
 /* One configuration. */
 void test_check_config(const ir_graph *g, const test_config *config, bool special);
