@@ -511,5 +511,6 @@ int main(void)
         cmocka_unit_test(test_wrong_shapes), cmocka_unit_test(test_random),
         cmocka_unit_test(test_optimisers),   cmocka_unit_test(test_none_left_out),
     };
+    setenv("TANDEM_TEST_CONFIGS", "8", 0); /* the table meets every width, level and thread count */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
