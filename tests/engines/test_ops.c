@@ -1,0 +1,289 @@
+/* tests/engines/test_ops.c: every op of ops.def and every function of compose.h, in both engines.
+ *
+ * The cases of lib_cases*.c are run one by one on the eager engine and its tape, and many at once as graphs
+ * that pass through the whole pipeline and the compiler, at every lane count and instruction set level, on
+ * one and two threads.  Values, gradients (the tape's and the symbolic ones) and second derivatives have the
+ * same bits; f64 derivatives agree with finite differences; every graph round-trips through text; operands
+ * that do not fit are refused.  A failing case is written to BUILD/failed_case.tdm, which `tandem compare`
+ * reads.
+ *
+ * ctest-labels: slow
+ * ctest-timeout: 900 */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/engines/lib_engines.h"
+
+static case_list list;
+
+static const char *subject(const op_case *c)
+{
+    return c->function ? c->function : ir_ops[c->op].name;
+}
+
+/* ---- the table is complete ---- */
+
+static bool has_composite(const char *name)
+{
+    for (int i = 0; i < list.count; i++)
+        if (list.items[i].function && strcmp(list.items[i].function, name) == 0)
+            return true;
+    return false;
+}
+
+static void every_op_and_composite_has_cases(void **state)
+{
+    char line[512];
+    bool seen[IR_OP_COUNT + 1] = {false};
+    int composites = 0;
+
+    (void)state;
+    for (int i = 0; i < list.count; i++)
+        seen[list.items[i].op] = true;
+    for (int op = 0; op < IR_OP_COUNT; op++)
+        if (!seen[op])
+            fail_msg("no case of op %s", ir_ops[op].name);
+
+    FILE *f = fopen(TANDEM_SOURCE_DIR "/ir/compose.h", "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) {
+        char *at = strstr(line, "ir_val ir_c_");
+        if (!at)
+            continue;
+        at += strlen("ir_val ir_c_");
+        at[strcspn(at, "(")] = '\0';
+        if (!has_composite(at))
+            fail_msg("no case of composite %s", at);
+        composites++;
+    }
+    fclose(f);
+    assert_true(composites >= 20);
+}
+
+/* ---- both engines ---- */
+
+/* Cases of one group are far apart in the table, so that a graph is a mixture of ops. */
+static void check_group(engines *e, int number, int groups)
+{
+    group *g = calloc(1, sizeof *g);
+
+    assert_non_null(g);
+    for (int i = number; i < list.count; i += groups)
+        group_add(g, &list.items[i]);
+    engines_check(e, g, number);
+    group_free(g);
+    free(g);
+}
+
+static void engines_agree(void **state)
+{
+    engines e;
+    int groups = (list.count + GROUP_CASES - 1) / GROUP_CASES;
+    const char *only = getenv("TANDEM_GROUP");
+
+    (void)state;
+    engines_open(&e);
+    for (int i = 0; i < groups; i++)
+        if (!only || atoi(only) == i)
+            check_group(&e, i, groups);
+    engines_close(&e);
+}
+
+/* ---- finite differences ---- */
+
+/* All operands move along a random direction; the sums <value, upstream> and <gradient, upstream> must change
+ * as gradients and second derivatives say. */
+static void check_differences(tdm_context *ctx, const op_case *c)
+{
+    const double h = 1e-5;
+    char name[256];
+    double slope[2] = {0, 0}, size[2] = {0, 0}, at[2][2];
+    group *g = calloc(2, sizeof *g), *moved = g + 1;
+
+    assert_non_null(g);
+    group_add(g, c);
+    group_run(g, ctx);
+    group_slopes(g, slope, size);
+    for (int side = 0; side < 2; side++) {
+        group_copy_moved(moved, g, side ? -h : h);
+        group_run(moved, ctx);
+        group_losses(moved, at[side]);
+        group_free(moved);
+    }
+    for (int order = 0; order < 2; order++) {
+        double expected = (at[0][order] - at[1][order]) / (2 * h);
+        double scale = size[order] + 1e-3 * (1 + fabs(at[0][order]));
+        if (!(fabs(slope[order] - expected) <= 3e-6 * scale))
+            fail_msg("%s: derivative of order %d: %.12g, differences give %.12g (terms %.3g)",
+                     case_text(c, name, sizeof name), order + 1, slope[order], expected, size[order]);
+    }
+    group_free(g);
+    free(g);
+}
+
+static bool is_smooth_f64(const op_case *c)
+{
+    bool f64 = false, f32 = c->op == IR_convert && c->p[0] != IR_DT_f64;
+
+    for (int k = 0; k < c->n; k++) {
+        f64 |= c->in[k].type.dtype == IR_DT_f64;
+        f32 |= c->in[k].type.dtype == IR_DT_f32;
+    }
+    return c->gradient && c->data == DATA_RANGE && f64 && !f32;
+}
+
+static void derivatives_agree_with_differences(void **state)
+{
+    tdm_context *ctx = tdm_context_new(&(tdm_options){.threads = 1});
+    int checked = 0;
+
+    (void)state;
+    assert_non_null(ctx);
+    for (int i = 0; i < list.count; i++)
+        if (is_smooth_f64(&list.items[i])) {
+            check_differences(ctx, &list.items[i]);
+            checked++;
+        }
+    assert_true(checked > 300);
+    tdm_context_free(ctx);
+}
+
+/* ---- refusals ---- */
+
+/* The first error of the engine that builds c with operands of these types; "" if there is none. */
+static void build_with(tdm_context *ctx, const op_case *c, const ir_type *types, bool symbolic,
+                       char text[512])
+{
+    ir_val x[CASE_IN] = {0}, y[CASE_OUT] = {0};
+
+    tdm_scope_open(ctx);
+    tdm_graph *g = symbolic ? tdm_graph_open(ctx, "refused") : NULL;
+    for (int i = 0; i < c->n; i++)
+        x[i] = engine_filled(ctx, &types[i], i);
+    c->build(engine_sink(ctx), c, x, y);
+    const ir_error *e = symbolic ? &g->g->error : &ctx->rt.error;
+    snprintf(text, 512, "%s", e->status ? e->text : "");
+    tdm_clear_error(ctx);
+    tdm_graph_free(g);
+    tdm_scope_close(ctx);
+}
+
+/* Any single operand will do, or the operands only show the type of what is made. */
+static bool takes_anything(const op_case *c)
+{
+    static const char *const names[] = {"input",   "variable",      "constant", "iota",
+                                        "convert", "stop_gradient", "pad"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(subject(c), names[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_random(const op_case *c)
+{
+    return c->n == 2 && c->in[0].type.dtype == IR_DT_u32 && c->in[0].type.dims[0] == 4;
+}
+
+/* The last operand (of random ops the state) becomes one that can't be right. */
+static void wrong_types_are_refused(void **state)
+{
+    tdm_context *ctx = tdm_context_new(&(tdm_options){.threads = 1});
+    char text[512];
+    int checked = 0;
+
+    (void)state;
+    assert_non_null(ctx);
+    for (int i = 0; i < list.count; i++) {
+        const op_case *c = &list.items[i];
+        ir_type types[CASE_IN];
+        int wrong = is_random(c)                     ? 0
+                    : strcmp(subject(c), "sgd") == 0 ? 1
+                                                     : c->n - 1; /* sgd may have no state */
+        if (takes_anything(c) || (i > 0 && strcmp(subject(c), subject(c - 1)) == 0))
+            continue;
+        for (int k = 0; k < c->n; k++)
+            types[k] = c->in[k].type;
+        types[wrong] = CASE_T(bool, 2, 3, 2, 3, 2);
+        if (c->op == IR_not)
+            types[wrong].dtype = IR_DT_f32;
+        for (int symbolic = 0; symbolic < 2; symbolic++) {
+            build_with(ctx, c, types, symbolic, text);
+            /* a transpose of another rank has a perm of zeros: the message is about that */
+            if (!strstr(text, c->op == IR_transpose ? "transpose: perm" : "[2,3,2,3,2]"))
+                fail_msg("%s with an operand %s[2,3,2,3,2]: '%s'", subject(c),
+                         ir_dtype_name((ir_dtype)types[wrong].dtype), text);
+        }
+        checked++;
+    }
+    assert_true(checked > 60);
+    tdm_context_free(ctx);
+}
+
+static void padding_by_less_than_nothing_is_refused(void **state)
+{
+    tdm_context *ctx = tdm_context_new(&(tdm_options){.threads = 1});
+    ir_type t = CASE_T(f32, 3, 5);
+    char text[512];
+
+    (void)state;
+    assert_non_null(ctx);
+    for (int i = 0; i < list.count; i++)
+        if (list.items[i].op == IR_pad && list.items[i].in[0].type.rank == 2) {
+            op_case c = list.items[i];
+            c.p[1] = -1;
+            for (int symbolic = 0; symbolic < 2; symbolic++) {
+                build_with(ctx, &c, &t, symbolic, text);
+                assert_non_null(strstr(text, "pad: axis 1: low -1"));
+            }
+        }
+    tdm_context_free(ctx);
+}
+
+static void wrong_numbers_of_operands_are_refused(void **state)
+{
+    tdm_context *ctx = tdm_context_new(&(tdm_options){.threads = 1});
+    ir_type t = CASE_T(f32, 3);
+
+    (void)state;
+    assert_non_null(ctx);
+    for (int op = 0; op < IR_OP_COUNT; op++)
+        for (int n = 0; n <= 4; n++) {
+            ir_attrs a = {.type = t};
+            ir_val x[4];
+            if (n == ir_ops[op].arity || ir_ops[op].arity < 0)
+                continue;
+            for (int i = 0; i < n; i++)
+                x[i] = engine_filled(ctx, &t, i);
+            assert_int_equal(ir_emit(&ctx->rt.sink, (ir_op)op, &a, x, n), 0);
+            if (!strstr(tdm_error(ctx), ir_ops[op].name))
+                fail_msg("%s with %d operands: '%s'", ir_ops[op].name, n, tdm_error(ctx));
+            tdm_clear_error(ctx);
+        }
+    tdm_context_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_op_and_composite_has_cases),
+        cmocka_unit_test(engines_agree),
+        cmocka_unit_test(derivatives_agree_with_differences),
+        cmocka_unit_test(wrong_types_are_refused),
+        cmocka_unit_test(padding_by_less_than_nothing_is_refused),
+        cmocka_unit_test(wrong_numbers_of_operands_are_refused),
+    };
+
+    cases_all(&list);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    cases_free(&list);
+    return failed;
+}
