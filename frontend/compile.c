@@ -29,12 +29,13 @@ pass_context fe_pass_context(tdm_context *ctx)
     return (pass_context){.eval = fold_eval, .eval_user = &ctx->rt.engine, .err = &ctx->rt.error};
 }
 
+/* $TANDEM_DEBUG asks for what gdb and perf read: line tables, and a map in /tmp with the names of kernels. */
 cg_options fe_codegen_options(const tdm_context *ctx)
 {
     return (cg_options){.lanes = ctx->options.width,
                         .isa = ctx->options.isa,
                         .threads = ctx->options.threads,
-                        .debug_info = true};
+                        .debug_info = getenv("TANDEM_DEBUG") != NULL};
 }
 
 static double now_ms(void)
