@@ -98,6 +98,17 @@ static void no_error(tdm_context *ctx, const op_case *c, const char *where)
         fail_msg("%s: %s: %s", case_text(c, text, sizeof text), where, tdm_error(ctx));
 }
 
+/* How a graph takes leaf i. */
+typedef enum { LEAF_INPUT, LEAF_VARIABLE, LEAF_CONSTANT } leaf_kind;
+
+static leaf_kind kind_of(const group *g, int i)
+{
+    if (g->leaves[i].of->op == IR_variable || i % 3 == 2)
+        return LEAF_VARIABLE;
+    return g->constants && i % 3 == 1 && ir_type_elements(&g->leaves[i].type) < 400 ? LEAF_CONSTANT
+                                                                                    : LEAF_INPUT;
+}
+
 /* The next operand or upstream gradient. */
 static tdm_tensor *leaf(engine *e, const ir_type *t, int in, int order)
 {
@@ -114,15 +125,15 @@ static tdm_tensor *leaf(engine *e, const ir_type *t, int in, int order)
         e->g->leaf_count = e->next;
     }
     assert_true(ir_type_eq(&s->type, t));
-    if (ctx->open && (e->of->op == IR_variable || e->next % 3 == 0)) {
+    if (ctx->open && kind_of(e->g, e->next - 1) == LEAF_VARIABLE) {
         ir_ref r = ir_graph_variable(ctx->open->g, s->name, t);
         assert_true(r != IR_NONE);
         return fe_symbolic(ctx->open, r);
     }
-    if (ctx->open)
+    if (ctx->open && kind_of(e->g, e->next - 1) == LEAF_INPUT)
         return tdm_input(ctx, s->name, (tdm_dtype)t->dtype, dims_of(t), (tdm_loc){__FILE__, __LINE__});
     tdm_tensor *x = tdm_from_data(ctx, (tdm_dtype)t->dtype, dims_of(t), s->data, (tdm_loc){NULL, 0});
-    return real && e->of->gradient ? tdm_requires_grad(x, true) : x;
+    return real && e->of->gradient && !ctx->open ? tdm_requires_grad(x, true) : x;
 }
 
 /* Returns its number. */
@@ -448,9 +459,10 @@ static void bind(tdm_exec *x, tdm_context *ctx, const group *g)
         const stored *s = &g->leaves[i];
         tdm_tensor *t =
             tdm_from_data(ctx, (tdm_dtype)s->type.dtype, dims_of(&s->type), s->data, (tdm_loc){NULL, 0});
-        if (s->of->op == IR_variable || (i + 1) % 3 == 0)
+        leaf_kind kind = kind_of(g, i);
+        if (kind == LEAF_VARIABLE)
             tdm_exec_bind_variable(x, s->name, t);
-        else
+        else if (kind == LEAF_INPUT)
             tdm_exec_bind(x, s->name, t);
     }
 }
@@ -519,6 +531,7 @@ void engines_check(engines *e, group *g, int number)
 {
     int count = configs_per_graph();
 
+    g->constants = number % 3 == 0;
     group_run(g, e->eager);
     for (int i = 0; i < ENGINE_CONFIGS; i++)
         if (e->compiled[i] && (i == 0 || engine_configs[i].isa))

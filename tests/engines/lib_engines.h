@@ -25,6 +25,7 @@ typedef struct group {
     stored leaves[GROUP_LEAVES], values[GROUP_VALUES];
     int leaf_count, value_count;
     unsigned again[GROUP_CASES]; /* first gradients that are differentiated again */
+    bool constants;              /* every third leaf is a constant of the graph */
     bool filled;                 /* the first run makes the data of leaves, the second uses them */
 } group;
 
