@@ -177,6 +177,8 @@ tdm_status tdm_error_code(const tdm_context *ctx)
 void tdm_clear_error(tdm_context *ctx)
 {
     memset(&ctx->rt.error, 0, sizeof ctx->rt.error);
+    if (ctx->open) /* a call that fails appends nothing that the graph returns: it goes on too */
+        memset(&ctx->open->g->error, 0, sizeof ctx->open->g->error);
     ctx->located = false;
 }
 

@@ -53,6 +53,21 @@ ir_val fe_use(fe_call *c, tdm_tensor *t, const char *argument)
     return rt_val(t);
 }
 
+bool fe_valid_shape(fe_call *c, tdm_dims shape)
+{
+    if (shape.rank < 0 || shape.rank > TDM_MAX_RANK) {
+        fe_fail(c->ctx, c->at, IR_ESHAPE, "%s: rank %d, expected 0 to %d", c->op, shape.rank, TDM_MAX_RANK);
+        return false;
+    }
+    for (int i = 0; i < shape.rank; i++)
+        if (shape.dims[i] < 1) {
+            fe_fail(c->ctx, c->at, IR_ESHAPE, "%s: extent %lld of axis %d, expected at least 1", c->op,
+                    (long long)shape.dims[i], i);
+            return false;
+        }
+    return true;
+}
+
 static tdm_tensor *end_graph(fe_call *c, ir_val v)
 {
     tdm_graph *g = c->ctx->open;

@@ -30,7 +30,7 @@ static void bind_known(tdm_exec *e)
         e->missing += !e->ready[i];
         for (int k = 0; k < g->assign_count; k++)
             if (t && g->assigns[k].variable == g->inputs[i])
-                e->written[e->written_count++] = t;
+                e->written[k] = t;
     }
 }
 
@@ -143,8 +143,8 @@ static tdm_status bind_tensor(tdm_exec *e, const char *op, const char *name, boo
     }
     mark_ready(e, i, t->a.data, t);
     for (int k = 0; variable && k < g->assign_count; k++)
-        if (g->assigns[k].variable == g->inputs[i] && e->written_count < g->assign_count)
-            e->written[e->written_count++] = t;
+        if (g->assigns[k].variable == g->inputs[i])
+            e->written[k] = t;
     return TDM_OK;
 }
 
@@ -201,7 +201,7 @@ static void take_random(tdm_exec *e)
 /* Variables about to be written are claimed, so that two running executions can't write one. */
 static tdm_status claim(tdm_exec *e)
 {
-    for (int i = 0; i < e->written_count; i++)
+    for (int i = 0; i < graph_of(e)->assign_count; i++)
         if (__atomic_exchange_n(&e->written[i]->storage->busy, 1u, __ATOMIC_ACQUIRE)) {
             while (i--)
                 __atomic_store_n(&e->written[i]->storage->busy, 0u, __ATOMIC_RELEASE);
@@ -212,9 +212,13 @@ static tdm_status claim(tdm_exec *e)
     return TDM_OK;
 }
 
+/* What a run has written counts as changed: a tape that saved it will say so. */
 static void release_claims(tdm_exec *e)
 {
-    for (int i = 0; i < e->written_count; i++) {
+    const ir_graph *g = graph_of(e);
+    for (int i = 0; i < g->output_count; i++)
+        e->outputs[i]->storage->version++;
+    for (int i = 0; i < g->assign_count; i++) {
         e->written[i]->storage->version++;
         __atomic_store_n(&e->written[i]->storage->busy, 0u, __ATOMIC_RELEASE);
     }
@@ -230,7 +234,7 @@ static tdm_status prepare(tdm_exec *e)
         return missing_input(e);
     if (e->program->rng_input >= 0)
         take_random(e);
-    return e->written_count ? claim(e) : TDM_OK;
+    return graph_of(e)->assign_count ? claim(e) : TDM_OK;
 }
 
 tdm_status tdm_exec_run(tdm_exec *e)
@@ -241,8 +245,7 @@ tdm_status tdm_exec_run(tdm_exec *e)
     if (s != TDM_OK)
         return s;
     rt_exec_run(e->x);
-    if (e->written_count)
-        release_claims(e);
+    release_claims(e);
     return TDM_OK;
 }
 
@@ -254,8 +257,7 @@ tdm_status tdm_exec_run_timed(tdm_exec *e, double *ns, void (*visit)(void *user,
     if (s != TDM_OK)
         return s;
     rt_exec_run_timed(e->x, ns, visit, user);
-    if (e->written_count)
-        release_claims(e);
+    release_claims(e);
     return TDM_OK;
 }
 

@@ -32,8 +32,11 @@ typedef struct fe_capture {
 struct tdm_graph {
     tdm_context *ctx;
     ir_graph *g;
+    uint64_t serial; /* numbers the context's graphs: memory of a freed one may be another's by now */
     fe_capture *captures;
     int capture_count, capture_capacity;
+    ir_ref *replaced; /* values of parameters before an assign: no loss made from them may come back */
+    int replaced_count, replaced_capacity;
     ir_ref rng; /* the hidden input of the random state, u32[4]; IR_NONE */
     bool closed;
     bool borrowed; /* g belongs to a program */
@@ -50,6 +53,7 @@ struct tdm_context {
     char isa[16];
     rt_pool *pool;
     tdm_graph *open;
+    uint64_t graphs; /* made so far */
     tdm_tensor *error_tensor;
     bool located; /* the error's text ends with the caller's place */
     fe_name *names;
@@ -76,8 +80,7 @@ struct tdm_exec {
     bool *ready;
     int missing;          /* inputs that nothing is bound to */
     tdm_tensor **outputs; /* held */
-    tdm_tensor **written; /* variables that a run assigns; not owned */
-    int written_count;
+    tdm_tensor **written; /* by assign: the variable that a run writes; not owned */
     uint32_t rng_state[4];
 };
 
@@ -108,12 +111,17 @@ bool fe_begin(fe_call *c, tdm_context *ctx, const char *op, tdm_loc at, bool com
 tdm_context *fe_context_of(tdm_tensor *x, tdm_tensor *z, tdm_tensor *w);
 ir_val fe_use(fe_call *c, tdm_tensor *t, const char *argument);
 tdm_tensor *fe_end(fe_call *c, ir_val v);
+/* Rank and extents as users may give them: inside, a negative extent is a symbol. */
+bool fe_valid_shape(fe_call *c, tdm_dims shape);
 
 /* ---- graph definition (graph.c) ---- */
 ir_ref fe_capture_ref(tdm_graph *g, tdm_tensor *t, tdm_loc at); /* IR_NONE + error */
 fe_capture *fe_capture_find(tdm_graph *g, const tdm_tensor *t);
 fe_capture *fe_capture_add(tdm_graph *g, tdm_tensor *t, ir_ref leaf);
-tdm_tensor *fe_symbolic(tdm_graph *g, ir_ref r); /* a handle in the current scope */
+/* The variable behind c gets the value v: later reads see it, and no gradient flows back through it. */
+ir_status fe_capture_assign(tdm_graph *g, fe_capture *c, ir_ref v);
+bool fe_in_graph(const tdm_tensor *t, const tdm_graph *g); /* a symbolic tensor of g */
+tdm_tensor *fe_symbolic(tdm_graph *g, ir_ref r);           /* a handle in the current scope */
 /* copies the graph's error into the context */
 void fe_graph_locate(tdm_graph *g, tdm_loc at);
 ir_ref fe_rng_ref(tdm_graph *g);

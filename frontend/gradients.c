@@ -29,7 +29,7 @@ tdm_tensor *tdm_requires_grad(tdm_tensor *t, bool on)
         return ctx->error_tensor;
     }
     t->requires_grad = on;
-    if (t->graph && ctx->open && ctx->open->g == t->graph) {
+    if (ctx->open && fe_in_graph(t, ctx->open)) {
         fe_capture *c = fe_capture_find(ctx->open, t);
         if (!c)
             c = fe_capture_add(ctx->open, t, t->ref);
@@ -80,16 +80,22 @@ void tdm_clear_grad(tdm_tensor *t)
 static tdm_status backward_graph(tdm_graph *g, ir_ref out, ir_ref dy, tdm_loc at)
 {
     int n = 0, count = g->capture_count;
-    size_t room = (size_t)count + 1;
+    size_t room = (size_t)count + (size_t)g->replaced_count + 1;
     ir_ref *wrt = malloc(2 * room * sizeof *wrt), *grads = wrt ? wrt + room : NULL;
 
     if (!wrt)
         return fe_fail(g->ctx, at, IR_ENOMEM, "backward: out of memory");
     for (int i = 0; i < count; i++)
         if (g->captures[i].wants_grad)
-            wrt[n++] = g->captures[i].leaf;
+            wrt[n++] = g->captures[i].current;
+    for (int i = 0; i < g->replaced_count; i++)
+        wrt[n + i] = g->replaced[i];
     g->g->sink.loc = (ir_loc){at.file, at.line};
-    ir_status s = pass_gradient(g->g, &out, &dy, 1, wrt, n, grads);
+    ir_status s = pass_gradient(g->g, &out, &dy, 1, wrt, n + g->replaced_count, grads);
+    for (int i = 0; i < g->replaced_count && s == IR_OK; i++)
+        if (grads[n + i] != IR_NONE)
+            s = (ir_status)fe_fail(g->ctx, at, IR_ESTATE,
+                                   "backward: a parameter was assigned after this was computed from it");
     for (int i = 0, k = 0; i < count && s == IR_OK; i++) {
         fe_capture *c = &g->captures[i];
         if (!c->wants_grad)

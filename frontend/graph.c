@@ -17,7 +17,7 @@ tdm_graph *fe_graph_wrap(tdm_context *ctx, ir_graph *g)
         fe_fail(ctx, nowhere, IR_ENOMEM, "graph: out of memory");
         return NULL;
     }
-    *w = (tdm_graph){.ctx = ctx, .g = g, .rng = IR_NONE, .closed = true};
+    *w = (tdm_graph){.ctx = ctx, .g = g, .serial = ++ctx->graphs, .rng = IR_NONE, .closed = true};
     return w;
 }
 
@@ -56,6 +56,7 @@ void tdm_graph_free(tdm_graph *g)
     for (int i = 0; i < g->capture_count; i++)
         rt_release(g->captures[i].tensor);
     free(g->captures);
+    free(g->replaced);
     if (!g->borrowed)
         ir_graph_free(g->g);
     free(g);
@@ -76,9 +77,15 @@ tdm_tensor *fe_symbolic(tdm_graph *g, ir_ref r)
     if (!t)
         return g->ctx->error_tensor;
     t->graph = g->g;
+    t->graph_serial = g->serial;
     t->ref = r;
     t->loc = g->g->nodes[r].loc;
     return t;
+}
+
+bool fe_in_graph(const tdm_tensor *t, const tdm_graph *g)
+{
+    return t->graph && t->graph_serial == g->serial;
 }
 
 fe_capture *fe_capture_find(tdm_graph *g, const tdm_tensor *t)
@@ -159,7 +166,7 @@ static ir_ref capture(tdm_graph *g, tdm_tensor *t, tdm_loc at)
 ir_ref fe_capture_ref(tdm_graph *g, tdm_tensor *t, tdm_loc at)
 {
     if (t->graph) {
-        if (t->graph == g->g) {
+        if (fe_in_graph(t, g)) {
             fe_capture *c = fe_capture_find(g, t);
             return c ? c->current : t->ref;
         }
@@ -247,22 +254,54 @@ tdm_status tdm_graph_close(tdm_context *ctx)
     return fe_status(s);
 }
 
+static bool keep_replaced(tdm_graph *g, ir_ref r)
+{
+    if (g->replaced_count == g->replaced_capacity) {
+        int room = g->replaced_capacity ? 2 * g->replaced_capacity : 16;
+        ir_ref *more = realloc(g->replaced, (size_t)room * sizeof *more);
+        if (!more) {
+            fe_fail(g->ctx, nowhere, IR_ENOMEM, "graph: out of memory");
+            return false;
+        }
+        g->replaced = more;
+        g->replaced_capacity = room;
+    }
+    g->replaced[g->replaced_count++] = r;
+    return true;
+}
+
+ir_status fe_capture_assign(tdm_graph *g, fe_capture *c, ir_ref v)
+{
+    ir_status s = ir_graph_assign(g->g, c->leaf, v);
+    if (s != IR_OK || !c->wants_grad) {
+        c->current = s == IR_OK ? v : c->current;
+        return s;
+    }
+    ir_val x = ir_val_of(v), leaf = ir_emit(&g->g->sink, IR_stop_gradient, NULL, &x, 1);
+    if (!leaf || !keep_replaced(g, c->current))
+        return g->g->error.status ? g->g->error.status : IR_ENOMEM;
+    c->current = ir_ref_of(leaf);
+    return IR_OK;
+}
+
 static tdm_status assign_symbolic(tdm_graph *g, tdm_tensor *variable, tdm_tensor *value, tdm_loc at)
 {
+    char type[96];
     ir_ref r = fe_capture_ref(g, variable, at), v = r == IR_NONE ? IR_NONE : fe_capture_ref(g, value, at);
     if (v == IR_NONE)
         return tdm_error_code(g->ctx);
     fe_capture *c = fe_capture_find(g, variable);
-    if (!c || c->by_value)
+    if (!c || c->by_value || variable->graph)
         return fe_fail(
             g->ctx, at, IR_EARG,
             "assign: the target is not a variable: make it one with tdm_variable or tdm_parameter");
-    if (ir_graph_assign(g->g, c->leaf, v) != IR_OK) {
+    if (c->wants_grad && g->ctx->rt.grad_mode)
+        return fe_fail(g->ctx, at, IR_ESTATE, "assign: %s %s requires grad: change it under no_grad only",
+                       variable->name ? variable->name : "leaf",
+                       ir_type_text(&variable->a.type, NULL, type, sizeof type));
+    if (fe_capture_assign(g, c, v) != IR_OK)
         fe_graph_locate(g, at);
-        return tdm_error_code(g->ctx);
-    }
-    c->current = v;
-    return TDM_OK;
+    return tdm_error_code(g->ctx);
 }
 
 tdm_status tdm_assign(tdm_tensor *variable, tdm_tensor *value, tdm_loc at)

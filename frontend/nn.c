@@ -179,10 +179,8 @@ static bool random_type(fe_call *c, tdm_dtype d, tdm_dims shape, ir_type *t)
                 fe_valid_dtype(d) ? tdm_dtype_name(d) : "?");
         return false;
     }
-    if (shape.rank < 0 || shape.rank > TDM_MAX_RANK) {
-        fe_fail(c->ctx, c->at, IR_ESHAPE, "%s: rank %d, expected 0 to %d", c->op, shape.rank, TDM_MAX_RANK);
+    if (!fe_valid_shape(c, shape))
         return false;
-    }
     *t = fe_type(d, shape);
     return ir_type_check(t, c->op, c->s->err) == IR_OK;
 }

@@ -130,8 +130,8 @@ static void set(fe_call *c, tdm_tensor *t, ir_val v)
         return;
     }
     fe_capture *k = fe_capture_find(g, t);
-    if (k && ir_graph_assign(g->g, k->leaf, ir_ref_of(v)) == IR_OK)
-        k->current = ir_ref_of(v);
+    if (k)
+        fe_capture_assign(g, k, ir_ref_of(v)); /* tdm_step reports the graph's error */
 }
 
 static void step_one(tdm_optimizer *o, fe_call *c, int i, ir_val *step)

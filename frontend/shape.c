@@ -10,21 +10,13 @@ tdm_dims tdm_shape_of(const int64_t *zero_then_dims, int rank)
     return d;
 }
 
-static bool valid_rank(fe_call *c, tdm_dims shape)
-{
-    if (shape.rank >= 0 && shape.rank <= TDM_MAX_RANK)
-        return true;
-    fe_fail(c->ctx, c->at, IR_ESHAPE, "%s: rank %d, expected 0 to %d", c->op, shape.rank, TDM_MAX_RANK);
-    return false;
-}
-
 /* Replaces the one -1 in shape by what the element count asks for. */
 static bool infer_extent(fe_call *c, const ir_type *x, tdm_dims *shape)
 {
     int open = -1;
     int64_t known = 1;
 
-    for (int i = 0; i < shape->rank; i++) {
+    for (int i = 0; i < shape->rank && i < TDM_MAX_RANK; i++) {
         if (shape->dims[i] == -1 && open < 0)
             open = i;
         else if (shape->dims[i] > 0 && known <= IR_MAX_ELEMENTS / shape->dims[i])
@@ -50,7 +42,7 @@ tdm_tensor *tdm_reshape(tdm_tensor *x, tdm_dims shape, tdm_loc at)
     if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "reshape", at, false))
         return fe_end(&c, 0);
     ir_val v = fe_use(&c, x, "x");
-    if (!v || !valid_rank(&c, shape) || !infer_extent(&c, c.s->type(c.s, v), &shape))
+    if (!v || !infer_extent(&c, c.s->type(c.s, v), &shape) || !fe_valid_shape(&c, shape))
         return fe_end(&c, 0);
     return fe_end(&c, ir_e_reshape(c.s, v, shape.rank, shape.dims));
 }
@@ -76,7 +68,7 @@ tdm_tensor *tdm_broadcast_to(tdm_tensor *x, tdm_dims shape, tdm_loc at)
     if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "broadcast", at, false))
         return fe_end(&c, 0);
     ir_val v = fe_use(&c, x, "x");
-    if (!v || !valid_rank(&c, shape))
+    if (!v || !fe_valid_shape(&c, shape))
         return fe_end(&c, 0);
     return fe_end(&c, ir_e_broadcast(c.s, v, shape.rank, shape.dims));
 }

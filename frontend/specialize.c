@@ -55,6 +55,9 @@ static ir_ref copy_node(ir_graph *out, const ir_node *n, const ir_ref *map, cons
     ir_attrs a = *n->attrs;
 
     a.type = with_values(&a.type, values);
+    for (int i = 0; n->op == IR_slice && i < a.n; i++) /* a symbolic axis is sliced whole */
+        if (a.slice.limit[i] < 0)
+            a.slice.limit[i] = values[~a.slice.limit[i]];
     out->sink.loc = n->loc;
     out->sink.region = n->region;
     if (n->op == IR_input)

@@ -64,17 +64,9 @@ static bool checked_type(fe_call *c, tdm_dtype d, tdm_dims shape, ir_type *t)
         fe_fail(c->ctx, c->at, IR_EDTYPE, "%s: %d is not a dtype", c->op, (int)d);
         return false;
     }
-    if (shape.rank < 0 || shape.rank > TDM_MAX_RANK) {
-        fe_fail(c->ctx, c->at, IR_ESHAPE, "%s: rank %d, expected 0 to %d", c->op, shape.rank, TDM_MAX_RANK);
+    if (!fe_valid_shape(c, shape))
         return false;
-    }
     *t = fe_type(d, shape);
-    for (int i = 0; i < shape.rank; i++)
-        if (shape.dims[i] < 1) {
-            fe_fail(c->ctx, c->at, IR_ESHAPE, "%s: extent %lld of axis %d, expected at least 1", c->op,
-                    (long long)shape.dims[i], i);
-            return false;
-        }
     return ir_type_check(t, c->op, c->s->err) == IR_OK;
 }
 

@@ -39,8 +39,9 @@ struct tdm_tensor {
     tdm_tensor *grad;
     ir_loc loc;       /* where it was made */
     const char *name; /* parameters; NULL else.  Not owned: must live as long as the context */
-    /* symbolic tensors (frontend/): a node of an open graph */
+    /* symbolic tensors (frontend/): a node of a graph, which may be gone: its serial number tells */
     ir_graph *graph;
+    uint64_t graph_serial;
     ir_ref ref;
 };
 

@@ -1,0 +1,200 @@
+/* tests/frontend/test_program.c: programs and executions: outputs of every kind, bindings, several
+ * executions, symbolic dims. */
+#include <stdio.h>
+
+#include "tests/frontend/lib_frontend.h"
+
+/* Two outputs of one value, an output that is an input, a view of one, a parameter's old value, a constant.
+ */
+static void test_outputs(void **state)
+{
+    tdm_context *ctx = open_context();
+    tdm_tensor *x = numbers(ctx, tdm_shape(5, 3), 12);
+    tdm_tensor *w = tdm_parameter(numbers(ctx, tdm_shape(5, 3), 13), "w");
+
+    (void)state;
+    tdm_graph *g = tdm_graph_open(ctx, "outputs");
+    tdm_tensor *sx = tdm_input(ctx, "x", TDM_F32, tdm_shape(5, 3)), *y = tdm_mul(sx, w);
+    tdm_output(ctx, "a", y);
+    tdm_output(ctx, "b", y);
+    tdm_output(ctx, "x", sx);
+    tdm_output(ctx, "w", w);
+    tdm_output(ctx, "flat", tdm_reshape(sx, tdm_shape(-1)));
+    tdm_output(ctx, "one", tdm_full(ctx, TDM_F32, tdm_shape(5, 3), 1));
+    bool mode = tdm_grad_mode(ctx, false);
+    tdm_assign(w, y);
+    tdm_grad_mode(ctx, mode);
+    built b = build_graph(ctx, g);
+    tdm_exec_bind(b.e, "x", x);
+    tdm_tensor *was = tdm_add_scalar(tdm_detach(w), 0), *product = tdm_mul(x, tdm_detach(w));
+    tdm_exec_run(b.e);
+    assert_same(tdm_exec_output(b.e, "a"), product);
+    assert_same(tdm_exec_output(b.e, "b"), product);
+    assert_same(tdm_exec_output(b.e, "x"), x);
+    assert_same(tdm_exec_output(b.e, "w"), was);
+    assert_same(tdm_exec_output(b.e, "flat"), tdm_reshape(x, tdm_shape(15)));
+    assert_same(tdm_exec_output(b.e, "one"), tdm_ones(ctx, TDM_F32, tdm_shape(5, 3)));
+    assert_same(w, product);
+    free_built(&b);
+    tdm_release(w);
+    close_context(ctx);
+}
+
+/* Inputs are bound as tensors (views are copied) and as plain memory; two executions of one program keep
+ * their own inputs and outputs. */
+static void test_two_executions(void **state)
+{
+    tdm_context *ctx = open_context();
+    const float plain[6] = {1, 2, 3, 4, 5, 6};
+
+    (void)state;
+    tdm_graph *g = tdm_graph_open(ctx, "twice");
+    tdm_output(ctx, "y", tdm_mul_scalar(tdm_input(ctx, "x", TDM_F32, tdm_shape(3, 2)), 2));
+    built b = build_graph(ctx, g);
+    tdm_exec *other = tdm_exec_new(b.p);
+    tdm_tensor *t = tdm_transpose(tdm_from_data(ctx, TDM_F32, tdm_shape(2, 3), plain), NULL);
+    tdm_tensor *flat = tdm_from_data(ctx, TDM_F32, tdm_shape(3, 2), plain);
+    assert_int_equal(tdm_exec_bind_data(b.e, "x", plain, sizeof plain), TDM_OK);
+    assert_int_equal(tdm_exec_bind(other, "x", t), TDM_OK);
+    tdm_exec_run(b.e);
+    tdm_exec_run(other);
+    assert_same(tdm_exec_output(b.e, "y"), tdm_mul_scalar(flat, 2));
+    assert_same(tdm_exec_output(other, "y"), tdm_mul_scalar(t, 2));
+    tdm_exec_free(other);
+    free_built(&b);
+    close_context(ctx);
+}
+
+/* A bound tensor outlives its scope, and is let go when another takes its place. */
+static void test_bound_lives(void **state)
+{
+    tdm_context *ctx = open_context();
+
+    (void)state;
+    tdm_graph *g = tdm_graph_open(ctx, "bound");
+    tdm_output(ctx, "y", tdm_mul_scalar(tdm_input(ctx, "x", TDM_F32, tdm_shape(3000)), 2));
+    built b = build_graph(ctx, g);
+    size_t before = tdm_live_bytes(ctx), bound = 0;
+    for (int i = 0; i < 3; i++) {
+        tdm_scope_open(ctx);
+        tdm_exec_bind(b.e, "x", tdm_full(ctx, TDM_F32, tdm_shape(3000), i));
+        tdm_scope_close(ctx);
+        bound = i ? bound : tdm_live_bytes(ctx);
+        assert_true(bound > before && tdm_live_bytes(ctx) == bound);
+        tdm_exec_run(b.e);
+        tdm_scope_open(ctx);
+        assert_same(tdm_exec_output(b.e, "y"), tdm_full(ctx, TDM_F32, tdm_shape(3000), 2 * i));
+        tdm_scope_close(ctx);
+    }
+    free_built(&b);
+    close_context(ctx);
+}
+
+/* An output that a tape has saved and a later run has rewritten: backward says so rather than using it. */
+static void test_rewritten_output(void **state)
+{
+    tdm_context *ctx = open_context();
+    tdm_tensor *w = tdm_parameter(numbers(ctx, tdm_shape(3), 14), "w");
+
+    (void)state;
+    tdm_graph *g = tdm_graph_open(ctx, "rewritten");
+    tdm_output(ctx, "y", tdm_mul_scalar(tdm_input(ctx, "x", TDM_F32, tdm_shape(3)), 2));
+    built b = build_graph(ctx, g);
+    tdm_exec_bind(b.e, "x", tdm_ones(ctx, TDM_F32, tdm_shape(3)));
+    tdm_exec_run(b.e);
+    tdm_tensor *loss = tdm_sum(tdm_mul(w, tdm_exec_output(b.e, "y")), tdm_all_axes(), false);
+    tdm_exec_run(b.e);
+    tdm_backward(loss);
+    assert_error(ctx, TDM_ESTATE, "MulBackward0");
+    assert_null(tdm_grad(w));
+    free_built(&b);
+    tdm_release(w);
+    close_context(ctx);
+}
+
+/* A variable of a parsed graph may be bound again: the tensor bound last is the one that is written. */
+static void test_bind_variable_again(void **state)
+{
+    static const char text[] = "graph @add(%w: f32[] variable) -> () {\n"
+                               "  %n = add %w, %w : f32[]\n"
+                               "  return assign %w = %n\n}\n";
+    tdm_context *ctx = open_context();
+
+    (void)state;
+    tdm_graph *g = tdm_graph_parse(ctx, text, sizeof text - 1, "add.tdm");
+    tdm_program *p = tdm_compile(g, NULL);
+    tdm_exec *e = tdm_exec_new(p);
+    tdm_tensor *a = tdm_full(ctx, TDM_F32, tdm_shape(), 1), *z = tdm_full(ctx, TDM_F32, tdm_shape(), 1);
+    tdm_exec_run(e);
+    assert_error(ctx, TDM_ESTATE, "variable 'w'", "not bound");
+    tdm_scope_open(ctx);
+    tdm_exec_bind_variable(e, "w", tdm_full(ctx, TDM_F32, tdm_shape(), 1));
+    tdm_exec_run(e);
+    tdm_exec_bind_variable(e, "w", a);
+    tdm_scope_close(ctx); /* the first one dies */
+    tdm_exec_run(e);
+    tdm_exec_bind_variable(e, "w", z);
+    tdm_exec_run(e);
+    tdm_exec_run(e);
+    assert_fine(ctx);
+    assert_true(tdm_item(a) == 2 && tdm_item(z) == 4);
+    tdm_exec_free(e);
+    tdm_program_free(p);
+    tdm_graph_free(g);
+    close_context(ctx);
+}
+
+/* One graph for several sizes: symbolic dims get their values when it is compiled. */
+static void test_symbolic_dims(void **state)
+{
+    static const char text[] = "graph @rows(%x: f32[n,3], %z: f32[n,5]) -> (f32[3,5], f32[n,2]) {\n"
+                               "  %s = slice %x {start=[0,1], limit=[n,3], step=[1,1]} : f32[n,2]\n"
+                               "  %p = dot_general %x, %z {lhs_k=[0], rhs_k=[0]} : f32[3,5]\n"
+                               "  %k = constant {splat=0x1p+1} : f32[n,2]\n"
+                               "  %d = mul %s, %k : f32[n,2]\n"
+                               "  return p: %p, d: %d\n}\n";
+    tdm_context *ctx = open_context();
+    tdm_graph *g = tdm_graph_parse(ctx, text, sizeof text - 1, "rows.tdm");
+
+    (void)state;
+    assert_fine(ctx);
+    for (int n = 1; n < 80; n = 5 * n + 2) {
+        char value[32];
+        snprintf(value, sizeof value, "n=%d", n);
+        tdm_program *p = tdm_compile(g, (const char *const[]){value, NULL});
+        assert_fine(ctx);
+        tdm_exec *e = tdm_exec_new(p);
+        tdm_tensor *x = numbers(ctx, tdm_shape(n, 3), 1), *z = numbers(ctx, tdm_shape(n, 5), 2);
+        tdm_exec_bind(e, "x", x);
+        tdm_exec_bind(e, "z", z);
+        tdm_exec_run(e);
+        tdm_dot_axes k = {.n_contract = 1};
+        assert_same(tdm_exec_output(e, "p"), tdm_dot_general(x, z, &k));
+        assert_same(tdm_exec_output(e, "d"), tdm_mul_scalar(tdm_slice(x, 1, 1, 3, 1), 2));
+        tdm_exec_free(e);
+        tdm_program_free(p);
+    }
+    assert_null(tdm_compile(g, NULL));
+    assert_error(ctx, TDM_EARG, "rows", "'n' needs a value");
+    assert_null(tdm_compile(g, (const char *const[]){"m=3", NULL}));
+    assert_error(ctx, TDM_EARG, "no symbolic dim", "m=3");
+    assert_null(tdm_compile(g, (const char *const[]){"n=0", NULL}));
+    assert_error(ctx, TDM_EARG, "n=0");
+    assert_null(tdm_compile(g, (const char *const[]){"n=9999999999999", NULL}));
+    assert_error(ctx, TDM_ESHAPE, "2^40");
+    tdm_graph_free(g);
+    close_context(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_two_executions),
+        cmocka_unit_test(test_bound_lives),
+        cmocka_unit_test(test_rewritten_output),
+        cmocka_unit_test(test_bind_variable_again),
+        cmocka_unit_test(test_symbolic_dims),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
