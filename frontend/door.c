@@ -78,7 +78,9 @@ static tdm_tensor *end_graph(fe_call *c, ir_val v)
         fe_graph_locate(g, c->at);
         return c->ctx->error_tensor;
     }
-    return fe_symbolic(g, ir_ref_of(v));
+    tdm_tensor *t = fe_symbolic(g, ir_ref_of(v));
+    t->loc = (ir_loc){c->at.file, c->at.line}; /* not the node's: that text goes with the graph */
+    return t;
 }
 
 tdm_tensor *fe_end(fe_call *c, ir_val v)

@@ -79,7 +79,6 @@ tdm_tensor *fe_symbolic(tdm_graph *g, ir_ref r)
     t->graph = g->g;
     t->graph_serial = g->serial;
     t->ref = r;
-    t->loc = g->g->nodes[r].loc;
     return t;
 }
 
@@ -207,7 +206,9 @@ tdm_tensor *tdm_input(tdm_context *ctx, const char *name, tdm_dtype d, tdm_dims 
         fe_graph_locate(ctx->open, at);
         return ctx->error_tensor;
     }
-    return fe_symbolic(ctx->open, r);
+    tdm_tensor *t_in = fe_symbolic(ctx->open, r);
+    t_in->loc = (ir_loc){at.file, at.line}; /* not the node's: that text goes with the graph */
+    return t_in;
 }
 
 ir_ref fe_rng_ref(tdm_graph *g)
