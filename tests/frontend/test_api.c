@@ -3,7 +3,6 @@
  */
 #include <stdio.h>
 
-#include "runtime/tensor.h"
 #include "tests/frontend/lib_frontend.h"
 
 static tdm_tensor *seed_model(tdm_tensor *x, tdm_tensor *w)
@@ -367,41 +366,6 @@ static void test_freed_midway(void **state)
     close_context(ctx);
 }
 
-static tdm_tensor *use_memory(tdm_context *ctx, tdm_tensor *w)
-{
-    tdm_tensor *y = tdm_softmax(tdm_matmul(w, tdm_normal(ctx, TDM_F32, tdm_shape(7, 3), 0, 1)), 1);
-
-    tdm_clear_grad(w);
-    tdm_backward(tdm_mean(tdm_square(y), tdm_all_axes(), false));
-    return y;
-}
-
-/* The n-th allocation of tensors and tape fails, for every n: an error, no leak, and the next call works. */
-static void test_out_of_memory(void **state)
-{
-    tdm_context *ctx = open_context();
-    tdm_tensor *w = tdm_parameter(numbers(ctx, tdm_shape(65, 7), 1), "w");
-    int failed = 0;
-
-    (void)state;
-    for (int n = 0; n < 400; n++) {
-        tdm_scope_open(ctx);
-        rt_context_fail_alloc((rt_context *)ctx, n);
-        tdm_tensor *y = use_memory(ctx, w);
-        rt_context_fail_alloc((rt_context *)ctx, -1);
-        failed += !tdm_ok(ctx);
-        if (tdm_ok(ctx))
-            assert_false(tdm_is_error(y));
-        else
-            assert_error(ctx, TDM_ENOMEM, "memory");
-        tdm_scope_close(ctx);
-    }
-    assert_true(failed > 20 && failed < 400);
-    assert_false(tdm_is_error(use_memory(ctx, w)));
-    tdm_release(w);
-    close_context(ctx);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,7 +374,7 @@ int main(void)
         cmocka_unit_test(test_swap),          cmocka_unit_test(test_gradient_after_assign),
         cmocka_unit_test(test_accumulation),  cmocka_unit_test(test_no_grad),
         cmocka_unit_test(test_third_order),   cmocka_unit_test(test_scopes),
-        cmocka_unit_test(test_freed_midway),  cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_freed_midway),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

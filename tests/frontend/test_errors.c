@@ -237,6 +237,9 @@ static void test_extents(void **state)
     refused(ctx, TDM_EARG, tdm_clamp(x, 2, 1), "clamp", "2", "1", HERE);
     refused(ctx, TDM_EARG, tdm_clamp(x, NAN, 1), "clamp", HERE);
     refused(ctx, TDM_EARG, tdm_uniform(ctx, TDM_F32, tdm_shape(2), 1, 0), "uniform", HERE);
+    /* More than there is: an error, not a crash. */
+    assert_true(tdm_is_error(tdm_zeros(ctx, TDM_F64, tdm_shape(big))));
+    assert_error(ctx, TDM_ENOMEM, HERE);
     close_context(ctx);
 }
 
