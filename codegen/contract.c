@@ -200,6 +200,11 @@ static void choose_tile(cg_product *p)
     int room = sum_registers(p);
     int64_t vectors = ceil_div(p->n, p->k->c->lanes);
 
+    if (p->mode == CG_B_STREAM) {
+        p->mr = (int)p->m;
+        p->nv = vectors > 1 ? 2 : 1;
+        return;
+    }
     if (p->k->c->lanes == 1)
         room = 8;
     p->nv = vectors >= 2 && room > 8 ? 2 : 1;
@@ -220,6 +225,8 @@ static void choose_mode(cg_product *p)
 {
     bool read_once = p->m <= 2 * p->mr;
 
+    if (p->mode == CG_B_STREAM)
+        return;
     if (p->n == 1 || p->b.along == 1)
         p->mode = read_once ? CG_B_DIRECT : CG_B_COPY;
     else if (p->b.k == 1 && p->k->c->lanes > 1)
@@ -242,11 +249,21 @@ static void choose_rows(cg_product *p, int64_t outer)
         p->mb = p->m;
 }
 
-/* Which way round: lanes along n, unless only the other way gives unit strides or little packing. */
-static bool better_turned(const cg_product *p, const orientation *w, const orientation *t)
+/* Few rows, and lanes along columns that are contiguous: B can be read as it lies (contract_stream.c). */
+static bool can_stream(const cg_product *p, const orientation *w, int64_t k_stride)
 {
-    bool reads_rows = w->along_b == 1 || w->n == 1;
-    if (reads_rows || w->n < 2)
+    return w->m <= CG_STREAM_ROWS && w->n > 1 && w->along_b != 1 && k_stride == 1 && p->k->c->lanes > 1;
+}
+
+/* Which way round: lanes along n, unless only the other way gives unit strides or little packing. */
+static bool better_turned(const cg_product *p, const orientation *w, const orientation *t,
+                          const int64_t k_strides[2])
+{
+    if (can_stream(p, w, k_strides[1]))
+        return false;
+    if (can_stream(p, t, k_strides[0]) && t->n >= 16)
+        return true;
+    if (w->along_b == 1 || w->n < 2)
         return false;
     return t->n >= 2 && t->m >= 4 * t->n && t->n <= 64 && p->depth >= 16;
 }
@@ -291,7 +308,7 @@ static bool describe(cg_product *p, orientation *w)
     bool can = orient(p, &straight) && n1 > n0, can_turn = orient(p, &turned) && n0 > m0;
     if (!can && !can_turn)
         return false;
-    bool turn = !can || (can_turn && better_turned(p, &straight, &turned));
+    bool turn = !can || (can_turn && better_turned(p, &straight, &turned, ks));
     *w = turn ? turned : straight;
     take(p, w, ks, turn);
     return true;
@@ -343,7 +360,7 @@ static void emit_panel(cg_product *p, cg_panel *panel, LLVMValueRef from)
     if (p->blocks == 1) {
         panel->block = panel->k0 = cg_i64(c, 0);
         panel->length = cg_i64(c, p->depth);
-        if (p->mode != CG_B_DIRECT)
+        if (!cg_product_in_place(p))
             cg_product_pack(p, panel);
         emit_rows(p, panel, from);
         return;
@@ -354,7 +371,7 @@ static void emit_panel(cg_product *p, cg_panel *panel, LLVMValueRef from)
     LLVMValueRef left = LLVMBuildNSWSub(c->b, cg_i64(c, p->depth), panel->k0, "");
     LLVMValueRef full = cg_i64(c, CG_K_BLOCK);
     panel->length = LLVMBuildSelect(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, left, full, ""), left, full, "");
-    if (p->mode != CG_B_DIRECT)
+    if (!cg_product_in_place(p))
         cg_product_pack(p, panel);
     emit_rows(p, panel, from);
     cg_loop_close(c, &l);
@@ -451,6 +468,11 @@ void cg_emit_contract(cg_kernel *k)
     k->vector_dim = w.n1 - 1;
     p.blocks = ceil_div(p.depth, CG_K_BLOCK);
     p.plain = p.blocks == 1 && k->k->out_count == 1 && k->k->outs[0] == k->k->root;
+    if (can_stream(&p, &w, p.b.k)) { /* 32-byte vectors */
+        int lanes = 32 / (int)ir_dtype_size(p.dtype);
+        p.mode = CG_B_STREAM;
+        k->c->lanes = k->c->lanes < lanes ? k->c->lanes : lanes;
+    }
     choose_tile(&p);
     choose_mode(&p);
     int64_t outer = 1;
@@ -458,7 +480,7 @@ void cg_emit_contract(cg_kernel *k)
         outer *= d == p.m_dim ? 1 : w.extent[d];
     choose_rows(&p, outer);
     int64_t width = (int64_t)p.nv * k->c->lanes, depth = p.depth < CG_K_BLOCK ? p.depth : CG_K_BLOCK;
-    if (p.mode != CG_B_DIRECT)
+    if (!cg_product_in_place(&p))
         p.panel = frame_memory(&p, (depth + k->c->lanes) * width);
     if (!p.plain)
         p.part = frame_memory(&p, (p.blocks > 1 ? p.mb : p.mr) * width);

@@ -2,6 +2,7 @@
  *
  *   contract.c          the product as matrices with strides, which side lies in lanes, tile sizes, the loops
  *   contract_pack.c     a panel of B into contiguous memory on the stack
+ *   contract_stream.c   B read once where it lies, columns contiguous: turned in registers on the way
  *   contract_tile.c     the register tile: chains of fma along k, and what is done with their results
  *   contract_general.c  any dims, element by element: what the others can't express */
 #ifndef TANDEM_CG_CONTRACT_H
@@ -9,13 +10,14 @@
 
 #include "codegen/eval.h"
 
-enum { CG_K_BLOCK = 512, CG_MOST_ROWS = 28, CG_MOST_VECTORS = 12 };
+enum { CG_K_BLOCK = 512, CG_MOST_ROWS = 28, CG_MOST_VECTORS = 12, CG_STREAM_ROWS = 3 };
 
 /* How the panel of B (k x nr) is read by the tiles. */
 typedef enum {
     CG_B_DIRECT, /* in place: unit stride along n, and read by few tiles            */
     CG_B_COPY,   /* packed: unit stride along n                                     */
     CG_B_TURN,   /* packed: unit stride along k, transposed in registers            */
+    CG_B_STREAM, /* in place: unit stride along k, transposed in registers, few rows */
     CG_B_GATHER  /* packed: any strides                                             */
 } cg_panel_mode;
 
@@ -53,6 +55,20 @@ typedef struct cg_panel {
     LLVMValueRef block;      /* its number */
 } cg_panel;
 
+/* A tile being emitted: its sums so far. */
+typedef struct cg_tile {
+    cg_product *p;
+    const cg_panel *panel;
+    int rows, vectors;
+    LLVMValueRef a, b; /* pointers at k0 */
+    LLVMValueRef sum[CG_MOST_ROWS * CG_MOST_VECTORS];
+} cg_tile;
+
+static inline bool cg_product_in_place(const cg_product *p)
+{
+    return p->mode == CG_B_DIRECT || p->mode == CG_B_STREAM;
+}
+
 LLVMTypeRef cg_product_vector(const cg_product *p);
 /* Pointer `elements` behind base (of the product's dtype). */
 LLVMValueRef cg_product_at(const cg_product *p, LLVMValueRef base, LLVMValueRef elements);
@@ -63,6 +79,15 @@ void cg_product_pack(cg_product *p, const cg_panel *panel);
 /* Rows [row, row + rows) of a panel; row_in_unit: of the part buffer. */
 void cg_product_tile(cg_product *p, const cg_panel *panel, LLVMValueRef row, LLVMValueRef row_in_unit,
                      int rows);
+
+/* v[i] element j <- v[j] element i within each group of q elements of q vectors. */
+void cg_product_turn(cg *c, LLVMValueRef *v, int q);
+/* Element k + u of row i of A, spread. */
+LLVMValueRef cg_tile_row(cg_tile *t, LLVMValueRef k, int i, int u);
+/* Steps [k, k + count) of the tile's chains in mode STREAM. */
+void cg_stream_steps(cg_tile *t, LLVMValueRef k, int count);
+/* How many steps one square of registers holds. */
+int cg_stream_square(const cg_product *p);
 
 void cg_emit_contract_general(cg_kernel *k);
 

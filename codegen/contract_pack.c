@@ -46,24 +46,25 @@ static void pack_rows(cg_product *p, const cg_panel *panel)
     cg_loop_close(c, &l);
 }
 
-/* v[i] lane j <- v[j] lane i: log2(lanes) rounds of perfect shuffles between the halves of the list. */
-static void turn(cg *c, LLVMValueRef *v)
+/* log2(q) rounds of perfect shuffles between the halves of the list, each within groups of q lanes. */
+void cg_product_turn(cg *c, LLVMValueRef *v, int q)
 {
     int n = c->lanes;
     LLVMTypeRef i32 = LLVMInt32TypeInContext(c->ctx);
     LLVMValueRef low[MOST_LANES], high[MOST_LANES], next[MOST_LANES];
 
     for (int i = 0; i < n; i++) {
-        low[i] = LLVMConstInt(i32, (unsigned long long)(i / 2 + (i % 2 ? n : 0)), 0);
-        high[i] = LLVMConstInt(i32, (unsigned long long)(n / 2 + i / 2 + (i % 2 ? n : 0)), 0);
+        int from = i / q * q + i % q / 2 + (i % 2 ? n : 0);
+        low[i] = LLVMConstInt(i32, (unsigned long long)from, 0);
+        high[i] = LLVMConstInt(i32, (unsigned long long)(from + q / 2), 0);
     }
     LLVMValueRef lows = LLVMConstVector(low, (unsigned)n), highs = LLVMConstVector(high, (unsigned)n);
-    for (int round = 1; round < n; round *= 2) {
-        for (int i = 0; i < n / 2; i++) {
-            next[2 * i] = LLVMBuildShuffleVector(c->b, v[i], v[i + n / 2], lows, "");
-            next[2 * i + 1] = LLVMBuildShuffleVector(c->b, v[i], v[i + n / 2], highs, "");
+    for (int round = 1; round < q; round *= 2) {
+        for (int i = 0; i < q / 2; i++) {
+            next[2 * i] = LLVMBuildShuffleVector(c->b, v[i], v[i + q / 2], lows, "");
+            next[2 * i + 1] = LLVMBuildShuffleVector(c->b, v[i], v[i + q / 2], highs, "");
         }
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < q; i++)
             v[i] = next[i];
     }
 }
@@ -80,7 +81,7 @@ static void turn_square(cg_product *p, const cg_panel *panel, LLVMValueRef row, 
         v[i] = cg_load_at(p->k, p->b.base, p->dtype, cg_product_add(p, start, cg_i64(c, column * p->b.along)),
                           1);
     }
-    turn(c, v);
+    cg_product_turn(c, v, c->lanes);
     for (int i = 0; i < c->lanes; i++)
         store_panel(p, cg_product_add(p, row, cg_i64(c, i)), (int64_t)j * c->lanes, v[i]);
 }

@@ -6,15 +6,7 @@
  *   first block: part = sums, others: part += sums;  after the last: the consumers row by row from part */
 #include "codegen/contract.h"
 
-enum { UNROLL = 4 };
-
-typedef struct tile {
-    cg_product *p;
-    const cg_panel *panel;
-    int rows, vectors;
-    LLVMValueRef a, b; /* pointers at k0 */
-    LLVMValueRef sum[CG_MOST_ROWS * CG_MOST_VECTORS];
-} tile;
+enum { UNROLL = 4, STREAM_UNROLL = 16 };
 
 static int64_t panel_width(const cg_product *p)
 {
@@ -26,7 +18,7 @@ static int64_t b_step(const cg_product *p)
     return p->mode == CG_B_DIRECT ? p->b.k : panel_width(p);
 }
 
-static LLVMValueRef load_b(tile *t, LLVMValueRef at, int u, int j)
+static LLVMValueRef load_b(cg_tile *t, LLVMValueRef at, int u, int j)
 {
     cg_product *p = t->p;
     cg *c = p->k->c;
@@ -43,28 +35,42 @@ static LLVMValueRef load_b(tile *t, LLVMValueRef at, int u, int j)
     return v;
 }
 
-/* Step k + u of every chain. */
-static void chain_step(tile *t, LLVMValueRef k, int u)
+LLVMValueRef cg_tile_row(cg_tile *t, LLVMValueRef k, int i, int u)
 {
     cg_product *p = t->p;
     cg *c = p->k->c;
     LLVMValueRef a = cg_product_at(p, t->a, cg_product_scale(p, k, p->a.k));
-    LLVMValueRef b = cg_product_at(p, t->b, cg_product_scale(p, k, b_step(p))), column[CG_MOST_VECTORS];
+    LLVMValueRef at = cg_product_at(p, a, cg_i64(c, i * p->a.along + u * p->a.k));
 
-    for (int j = 0; j < t->vectors; j++)
-        column[j] = load_b(t, b, u, j);
-    for (int i = 0; i < t->rows; i++) {
-        LLVMValueRef at = cg_product_at(p, a, cg_i64(c, i * p->a.along + u * p->a.k));
-        LLVMValueRef x = cg_splat(c, cg_load_scalar(c, at, p->dtype));
-        for (int j = 0; j < t->vectors; j++) {
-            LLVMValueRef *sum = &t->sum[i * t->vectors + j];
-            *sum = cg_fma(c, x, column[j], *sum);
+    return cg_splat(c, cg_load_scalar(c, at, p->dtype));
+}
+
+/* Steps [k, k + count) of every chain. */
+static void chain_steps(cg_tile *t, LLVMValueRef k, int count)
+{
+    cg_product *p = t->p;
+    cg *c = p->k->c;
+
+    if (p->mode == CG_B_STREAM) {
+        cg_stream_steps(t, k, count);
+        return;
+    }
+    LLVMValueRef b = cg_product_at(p, t->b, cg_product_scale(p, k, b_step(p))), column[CG_MOST_VECTORS];
+    for (int u = 0; u < count; u++) {
+        for (int j = 0; j < t->vectors; j++)
+            column[j] = load_b(t, b, u, j);
+        for (int i = 0; i < t->rows; i++) {
+            LLVMValueRef x = cg_tile_row(t, k, i, u);
+            for (int j = 0; j < t->vectors; j++) {
+                LLVMValueRef *sum = &t->sum[i * t->vectors + j];
+                *sum = cg_fma(c, x, column[j], *sum);
+            }
         }
     }
 }
 
 /* Chains over k in [from, to), `unroll` steps at a time. */
-static void chain_loop(tile *t, LLVMValueRef from, LLVMValueRef to, int unroll)
+static void chain_loop(cg_tile *t, LLVMValueRef from, LLVMValueRef to, int unroll)
 {
     cg *c = t->p->k->c;
     int n = t->rows * t->vectors;
@@ -75,37 +81,59 @@ static void chain_loop(tile *t, LLVMValueRef from, LLVMValueRef to, int unroll)
         init[i] = t->sum[i];
         phi[i] = t->sum[i] = cg_carry(c, &l, init[i]);
     }
-    for (int u = 0; u < unroll; u++)
-        chain_step(t, l.index, u);
+    chain_steps(t, l.index, unroll);
     cg_loop_close(c, &l);
     for (int i = 0; i < n; i++)
         t->sum[i] = cg_carried(c, &l, phi[i], init[i], t->sum[i]);
 }
 
-static void chains(tile *t)
+/* How many steps are laid out one after the other, most first; ends with 1. */
+static int unrolls(const cg_tile *t, int steps[3])
+{
+    const cg_product *p = t->p;
+    bool full = t->rows == p->mr && t->vectors == p->nv;
+    int n = 0;
+
+    if (p->mode == CG_B_STREAM) {
+        if (full)
+            steps[n++] = STREAM_UNROLL;
+        steps[n++] = cg_stream_square(p);
+    } else if (full && t->rows * t->vectors * UNROLL <= 4 * CG_MOST_ROWS) {
+        steps[n++] = UNROLL;
+    }
+    steps[n++] = 1;
+    return n;
+}
+
+static void chains(cg_tile *t)
 {
     cg_product *p = t->p;
     cg *c = p->k->c;
-    LLVMValueRef length = t->panel->length, zero = cg_real(c, p->dtype, 0);
-    bool full = t->rows == p->mr && t->vectors == p->nv;
-    int unroll = full && t->rows * t->vectors * UNROLL <= 4 * CG_MOST_ROWS ? UNROLL : 1;
-    int rest = (int)(p->depth % CG_K_BLOCK % unroll);
+    LLVMValueRef length = t->panel->length, zero = cg_real(c, p->dtype, 0), from = cg_i64(c, 0);
+    int steps[3], n = unrolls(t, steps);
+    int64_t left = p->depth % CG_K_BLOCK; /* of the last block; all others are whole */
+    bool whole = p->depth >= CG_K_BLOCK;
 
     for (int i = 0; i < t->rows * t->vectors; i++)
         t->sum[i] = zero;
-    LLVMValueRef whole = LLVMBuildAnd(c->b, length, cg_i64(c, ~(int64_t)(unroll - 1)), "");
-    if (p->depth >= unroll)
-        chain_loop(t, cg_i64(c, 0), whole, unroll);
-    if (rest && p->blocks == 1)
-        for (int u = 0; u < rest; u++)
-            chain_step(t, whole, u);
-    else if (rest)
-        chain_loop(t, whole, length, 1);
+    for (int s = 0; s < n && (whole || left > 0); s++) {
+        if (!whole && left < steps[s])
+            continue;
+        LLVMValueRef to = LLVMBuildAnd(c->b, length, cg_i64(c, ~(int64_t)(steps[s] - 1)), "");
+        if (!whole && p->blocks == 1 && left < UNROLL)
+            for (int64_t i = 0; i + steps[s] <= left; i += steps[s])
+                chain_steps(t, cg_product_add(p, from, cg_i64(c, i)), steps[s]);
+        else
+            chain_loop(t, from, to, steps[s]);
+        from = to;
+        left %= steps[s];
+        whole = false;
+    }
 }
 
 /* ---- results ---- */
 
-static LLVMValueRef part_at(const tile *t, LLVMValueRef row, int64_t j)
+static LLVMValueRef part_at(const cg_tile *t, LLVMValueRef row, int64_t j)
 {
     const cg_product *p = t->p;
     LLVMValueRef at =
@@ -119,7 +147,7 @@ static unsigned part_alignment(const cg_product *p)
 }
 
 /* part = sums in the first block, part + sums in the others. */
-static void add_to_part(tile *t, LLVMValueRef row_in_unit)
+static void add_to_part(cg_tile *t, LLVMValueRef row_in_unit)
 {
     cg_product *p = t->p;
     cg *c = p->k->c;
@@ -139,7 +167,7 @@ static void add_to_part(tile *t, LLVMValueRef row_in_unit)
 }
 
 /* From here on values are of vector j of the columns. */
-static void at_columns(tile *t, int j)
+static void at_columns(cg_tile *t, int j)
 {
     cg_product *p = t->p;
     cg_kernel *k = p->k;
@@ -150,7 +178,7 @@ static void at_columns(tile *t, int j)
 }
 
 /* The consumers of vector j of one row, whose product is v. */
-static void finish(tile *t, LLVMValueRef row, int j, LLVMValueRef v)
+static void finish(cg_tile *t, LLVMValueRef row, int j, LLVMValueRef v)
 {
     cg_product *p = t->p;
     cg_kernel *k = p->k;
@@ -167,7 +195,7 @@ static void finish(tile *t, LLVMValueRef row, int j, LLVMValueRef v)
 }
 
 /* Row by row from the part buffer; what depends on the column only is kept across the rows. */
-static void finish_part(tile *t, LLVMValueRef row, LLVMValueRef row_in_unit)
+static void finish_part(cg_tile *t, LLVMValueRef row, LLVMValueRef row_in_unit)
 {
     cg_product *p = t->p;
     cg_kernel *k = p->k;
@@ -187,7 +215,7 @@ static void finish_part(tile *t, LLVMValueRef row, LLVMValueRef row_in_unit)
     }
 }
 
-static void finish_sums(tile *t, LLVMValueRef row)
+static void finish_sums(cg_tile *t, LLVMValueRef row)
 {
     cg_product *p = t->p;
     cg *c = p->k->c;
@@ -206,14 +234,15 @@ void cg_product_tile(cg_product *p, const cg_panel *panel, LLVMValueRef row, LLV
                      int rows)
 {
     cg *c = p->k->c;
-    tile t = {.p = p, .panel = panel, .rows = rows, .vectors = panel->vectors};
+    cg_tile t = {.p = p, .panel = panel, .rows = rows, .vectors = panel->vectors};
     LLVMValueRef a = cg_product_add(p, p->a.unit, cg_product_scale(p, row, p->a.along));
 
     t.a = cg_product_at(p, p->a.base, cg_product_add(p, a, cg_product_scale(p, panel->k0, p->a.k)));
     t.b = p->panel;
-    if (p->mode == CG_B_DIRECT) {
+    if (cg_product_in_place(p)) {
         LLVMValueRef b = cg_product_add(p, p->b.unit, cg_product_scale(p, panel->k0, p->b.k));
-        t.b = cg_product_at(p, p->b.base, cg_product_add(p, b, panel->column));
+        LLVMValueRef column = p->n == 1 ? panel->column : cg_product_scale(p, panel->column, p->b.along);
+        t.b = cg_product_at(p, p->b.base, cg_product_add(p, b, column));
     }
     chains(&t);
     if (p->plain) {
