@@ -139,7 +139,7 @@ static int64_t run_length(const cg_product *p, int first, int last)
 /* One way round: rows from dims [m0, m1) of side a, lanes along dims [n0, n1) of side b. */
 typedef struct orientation {
     ir_map a, b;
-    int m0, m1, n0, n1, m_dim;
+    int m0, m1, n0, n1, m_dim;   /* m_dim is none of a's where m is 1 */
     int64_t extent[IR_MAX_RANK]; /* of the loop over units, before tiling; the lanes' dims are 1 */
     int64_t m, n, along_a, along_b;
 } orientation;
@@ -412,8 +412,9 @@ static void emit_units(cg_product *p, orientation *w)
     cg *c = k->c;
     int64_t width = (int64_t)p->nv * c->lanes, units = 1;
     int rank = p->identity.rank;
+    bool rows = p->m > 1; /* else there may be no such dim */
 
-    if (p->m > 1)
+    if (rows)
         w->extent[p->m_dim] = ceil_div(p->m, p->mb);
     w->extent[p->n_dim] = ceil_div(p->n, width);
     for (int d = 0; d < rank; d++)
@@ -423,19 +424,23 @@ static void emit_units(cg_product *p, orientation *w)
         cg_grain(units, (double)(p->mb < p->m ? p->mb : p->m) * (double)width * (double)p->depth / 50.0);
     cg_odometer o = cg_units_open(k, w->extent, rank, k->begin, k->end);
     LLVMValueRef number = k->index[p->n_dim];
-    LLVMValueRef from = p->m > 1 ? cg_product_scale(p, k->index[p->m_dim], p->mb) : cg_i64(c, 0);
-    int64_t tiled = w->extent[p->m_dim];
+    LLVMValueRef from = rows ? cg_product_scale(p, k->index[p->m_dim], p->mb) : cg_i64(c, 0);
+    int64_t tiled = rows ? w->extent[p->m_dim] : 1;
     w->extent[p->n_dim] = 1;
-    if (p->m > 1)
+    if (rows)
         w->extent[p->m_dim] = 1;
     p->a.unit = unit_offset(p, &p->a, w);
     p->b.unit = unit_offset(p, &p->b, w);
-    w->extent[p->m_dim] = tiled;
     k->level[p->n_dim] = 1;
-    k->level[p->m_dim] = p->m > 1 ? 2 : k->level[p->m_dim];
+    if (rows) {
+        w->extent[p->m_dim] = tiled;
+        k->level[p->m_dim] = 2;
+    }
     emit_panels(p, number, from);
     k->mask = NULL;
-    k->index[p->n_dim] = k->index[p->m_dim] = cg_i64(c, 0);
+    k->index[p->n_dim] = cg_i64(c, 0);
+    if (rows)
+        k->index[p->m_dim] = cg_i64(c, 0);
     cg_forget_level(k, 1);
     cg_units_close(k, &o);
 }
@@ -477,7 +482,7 @@ void cg_emit_contract(cg_kernel *k)
     choose_mode(&p);
     int64_t outer = 1;
     for (int d = 0; d < p.identity.rank; d++)
-        outer *= d == p.m_dim ? 1 : w.extent[d];
+        outer *= d == p.m_dim && p.m > 1 ? 1 : w.extent[d];
     choose_rows(&p, outer);
     int64_t width = (int64_t)p.nv * k->c->lanes, depth = p.depth < CG_K_BLOCK ? p.depth : CG_K_BLOCK;
     if (!cg_product_in_place(&p))
