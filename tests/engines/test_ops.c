@@ -7,7 +7,7 @@
  * that do not fit are refused.  A failing case is written to BUILD/failed_case.tdm, which `tandem compare`
  * reads.
  *
- * ctest-labels: slow release-only
+ * ctest-labels: slow
  * ctest-timeout: 900 */
 #include <math.h>
 #include <setjmp.h>
