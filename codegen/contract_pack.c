@@ -51,7 +51,7 @@ void cg_product_turn(cg *c, LLVMValueRef *v, int q)
 {
     int n = c->lanes;
     LLVMTypeRef i32 = LLVMInt32TypeInContext(c->ctx);
-    LLVMValueRef low[MOST_LANES], high[MOST_LANES], next[MOST_LANES];
+    LLVMValueRef low[MOST_LANES], high[MOST_LANES], next[MOST_LANES] = {0};
 
     for (int i = 0; i < n; i++) {
         int from = i / q * q + i % q / 2 + (i % 2 ? n : 0);

@@ -40,7 +40,7 @@ static LLVMValueRef pieces(const cg_tile *t, LLVMValueRef k, int j, int first, i
     int q = cg_stream_square(p), count = c->lanes / q;
     LLVMTypeRef i32 = LLVMInt32TypeInContext(c->ctx),
                 type = LLVMVectorType(cg_scalar_type(c, p->dtype), (unsigned)q);
-    LLVMValueRef v[MOST_PIECES], order[2 * MOST_PIECES];
+    LLVMValueRef v[MOST_PIECES] = {0}, order[2 * MOST_PIECES];
 
     for (int i = 0; i < count; i++) {
         v[i] = LLVMBuildLoad2(c->b, type, address(t, k, j, first + i * q, u), "");
