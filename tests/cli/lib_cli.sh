@@ -11,16 +11,9 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 
 # expect STATUS ARGUMENTS...: runs the command; its output is in out and err.
 expect() {
-    local want=$1 got try
+    local want=$1 got=0
     shift
-    # LeakSanitizer's own tracer now and then crashes on a busy machine, after the command has ended well (seen once in
-    # some hundred runs of sanitizer builds): only that is tried again, and said.
-    for try in 1 2 3; do
-        got=0
-        "$TANDEM" "$@" >out 2>err </dev/null || got=$?
-        grep -q '^Tracer caught signal' err || break
-        echo "tandem $*: LeakSanitizer's tracer crashed (try $try of 3)" >&2
-    done
+    "$TANDEM" "$@" >out 2>err </dev/null || got=$?
     [ "$got" = "$want" ] || { cat out err >&2; fail "tandem $*: exit status $got, expected $want"; }
 }
 
