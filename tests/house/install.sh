@@ -28,6 +28,7 @@ find_package(tandem REQUIRED)
 add_executable(client seed.c)
 target_link_libraries(client PRIVATE tandem::tandem m)
 CMAKE
-{ cmake -S "$work" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/usr"; cmake --build "$work/build"; } >"$work/log" ||
-    { cat "$work/log"; exit 1; }
+generator=$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' "$TANDEM_BUILD/CMakeCache.txt")
+{ cmake -G "$generator" -S "$work" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/usr";
+    cmake --build "$work/build"; } >"$work/log" || { cat "$work/log"; exit 1; }
 "$work/build/client" | head -n 2 | cmp - "$work/out"
