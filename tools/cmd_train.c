@@ -1,194 +1,113 @@
 /* tools/cmd_train.c: `tandem train`: the built-in jobs on real data, in one engine or both side by side. */
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/side_by_side.h"
 #include "tools/train.h"
-
-#define FASHION_DIR "/usr/share/datasets/fashion-mnist"
 
 typedef struct train_args {
     tdm_options options;
     bool engine[2]; /* static, eager */
-    int epochs;
+    int epochs, steps;
     const char *dir, *json;
 } train_args;
 
-static const char help[] =
-    "  NAME               fashion (784-256-128-10 on the 60,000 + 10,000 images of Fashion-MNIST,\n"
-    "                     batch 128) or digits (64-128-64-10 on the UCI digits built into the\n"
-    "                     command, batch 32)\n"
-    "  --engine E         static (default), eager or both: both must agree to the last bit\n"
-    "  --epochs N         default 5 (fashion), 30 (digits)\n"
-    "  --data DIR         folder of the four Fashion-MNIST files (default: the Debian package's);\n"
-    "                     without them fashion falls back to digits, saying so\n"
-    "  --json FILE        losses, accuracies, step times and the hash of the parameters\n" CLI_RUN_HELP
-    "\nAdam 1e-3, He-uniform weights, zero biases, shuffled by --seed (default 1).\n";
+/* What a whole job came to. */
+typedef struct outcome {
+    bool same;
+    json_t *runs;
+    double *results[2]; /* by engine, then run */
+} outcome;
 
-/* Row numbers of one epoch, shuffled by (seed, epoch): Fisher and Yates over splitmix64. */
-static void shuffle(int *order, int n, uint64_t seed, int epoch)
-{
-    uint64_t state = seed * 0x9E3779B97F4A7C15u + (uint64_t)epoch * 0xD1B54A32D192ED03u;
-    for (int i = 0; i < n; i++)
-        order[i] = i;
-    for (int i = n - 1; i > 0; i--) {
-        uint64_t z = state += 0x9E3779B97F4A7C15u;
-        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-        z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-        z ^= z >> 31;
-        int k = (int)(z % (uint64_t)(i + 1)), t = order[i];
-        order[i] = order[k];
-        order[k] = t;
-    }
-}
+static const char options_help[] =
+    "\n  --engine E         static (default), eager or both: both must agree to the last bit\n"
+    "  --epochs N         default: as above\n"
+    "  --steps N          at most N steps of a run\n"
+    "  --data DIR         folder of the data files\n"
+    "  --json FILE        losses, metrics, step times and the hash of the parameters\n" CLI_RUN_HELP
+    "\nBatches, initial weights and dropout follow from --seed (here default 1).\n";
 
-static void print_epoch(trainer *const *run, int count, int epoch, bool same)
+static void print_help(void)
 {
-    printf("epoch %-3d", epoch + 1);
-    for (int i = 0; i < count; i++)
-        printf("  %s: loss %.9f  test accuracy %5.2f %%", run[i]->engine, run[i]->loss[epoch],
-               run[i]->accuracy[epoch] * 100);
-    if (count == 2)
-        printf("  losses %s", same ? "equal to the last bit" : "DIFFER");
-    printf("\n");
-    fflush(stdout);
+    char text[8192];
+    size_t used = 0;
+    for (int i = 0; train_jobs[i] && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "  %-18s %s", train_jobs[i]->name,
+                                 train_jobs[i]->about);
+    if (used < sizeof text)
+        snprintf(text + used, sizeof text - used, "%s", options_help);
+    cli_help("train", text);
 }
 
 /* All epochs; *same: every step's loss had the same bits in both engines. */
-static bool run_epochs(trainer *const *run, int count, const train_config *c, const dataset *d, bool *same)
+static bool run_epochs(trainer *const *run, int count, bool *same)
 {
-    int steps = train_steps(c, d);
-    int *order = malloc((size_t)d->train_count * sizeof *order);
-    bool ok = order != NULL;
-
-    for (int e = 0; e < c->epochs && ok; e++) {
+    const train_plan *p = run[0]->plan;
+    bool ok = true;
+    for (int e = 0; e < p->epochs && ok && train_epoch_steps(p, e); e++) {
         char label[32];
         snprintf(label, sizeof label, "epoch %d", e + 1);
-        shuffle(order, d->train_count, c->seed, e);
         for (int i = 0; i < count && ok; i++)
-            ok = trainer_epoch(run[i], e, order, label);
+            ok = trainer_epoch(run[i], e, label);
         bool equal = ok && (count < 2 || memcmp(run[0]->step_loss, run[1]->step_loss,
-                                                (size_t)steps * sizeof(double)) == 0);
+                                                (size_t)train_epoch_steps(p, e) * sizeof(double)) == 0);
         *same = *same && equal;
-        if (ok)
-            print_epoch(run, count, e, equal);
+        if (ok && train_runs(p) == 1)
+            train_print_epoch(run, count, e, equal);
     }
-    free(order);
     return ok;
 }
 
-static void print_compile(const trainer *t, double eager_us)
+static const char *text_of(const trainer *t)
 {
-    double ms;
-    const char *name;
-    printf("\nbuild %.2f ms", t->define_s * 1e3);
-    for (int i = 0; (name = tdm_program_stage(t->program, i, &ms)); i++)
-        printf(", %s %.2f", name, ms);
-    printf(" (compile %.1f ms in all); first run %.3f ms, steady %.3f ms\n", t->compile_s * 1e3,
-           t->first_s * 1e3, t->step_us * 1e-3);
-    double calls = side_break_even(t->define_s + t->compile_s, eager_us, t->step_us);
-    if (eager_us > 0 && calls >= 0)
-        printf("compiling has paid after %.0f steps\n", calls);
-    else if (eager_us > 0)
-        printf("compiling does not pay here: a static step is not faster\n");
+    return t->text ? t->text : "";
 }
 
-/* The values of the program's inputs and variables, in its order. */
-static tdm_tensor *value_of(const trainer *t, const char *name)
+/* Ends all trainers of a run, compares and prints them. */
+static bool finish_run(trainer *const *run, int count, bool *same)
 {
-    if (strcmp(name, "x") == 0)
-        return t->x;
-    if (strcmp(name, "labels") == 0)
-        return t->labels;
-    for (int i = 0; i < 2 * t->model.layers; i++)
-        if (strcmp(tdm_name(t->model.p[i]), name) == 0)
-            return t->model.p[i];
-    return NULL;
-}
-
-/* Kernel by kernel beside the eager ops; runs more steps, so it comes last. */
-static bool print_side_by_side(trainer *t)
-{
-    const tdm_graph *g = tdm_program_graph(t->program);
-    int n = tdm_graph_inputs(g);
-    tdm_tensor **values = calloc((size_t)n + 1, sizeof *values);
-    side_table table = {0};
-    bool ok = values != NULL;
-
-    tdm_scope_open(t->ctx);
-    for (int i = 0; i < n && ok; i++) {
-        tdm_node_info node;
-        tdm_graph_node(g, tdm_graph_input(g, i, NULL), &node);
-        tdm_dims shape = {.rank = node.rank};
-        memcpy(shape.dims, node.dims, sizeof shape.dims);
-        values[i] = value_of(t, node.name);
-        /* optimiser state: any values cost the same */
-        if (!values[i])
-            values[i] = tdm_zeros(t->ctx, node.dtype, shape);
+    bool ok = true;
+    for (int i = 0; i < count && ok; i++)
+        ok = trainer_finish(run[i]);
+    if (!ok)
+        return false;
+    if (count == 2)
+        *same = *same && strcmp(run[0]->sha256, run[1]->sha256) == 0 &&
+                strcmp(text_of(run[0]), text_of(run[1])) == 0;
+    for (int i = 0; i < (*same ? 1 : count); i++)
+        if (run[i]->text)
+            printf("\n%s\n", run[i]->text);
+    if (train_runs(run[0]->plan) > 1) {
+        train_print_run(run, count, *same);
+        return true;
     }
-    ok = ok && side_measure(t->ctx, t->program, t->exec, values, 15, &table);
-    if (ok) {
-        printf("\n");
-        side_print(&table, t->program);
-    }
-    side_free(&table);
-    free(values);
-    tdm_scope_close(t->ctx);
-    if (!ok && !tdm_ok(t->ctx))
-        cli_failed(t->ctx);
+    printf("\n");
+    if (count == 2)
+        printf("losses and parameters of %d steps: %s\n", run[0]->steps_run,
+               *same ? "the same bits in both engines" : "DIFFERENT");
+    train_print_costs(run, count);
+    for (int i = 0; i < count && count == 2 && ok; i++)
+        ok = run[i]->eager || train_print_kernels(run[i]);
     return ok;
 }
 
-static json_t *reals(const double *v, int n)
+static void record(trainer *const *run, int count, int number, bool same, outcome *out)
 {
-    json_t *list = json_array();
-    for (int i = 0; i < n; i++)
-        json_array_append_new(list, json_real(v[i]));
-    return list;
-}
-
-static int write_json(const train_args *a, const train_config *c, const dataset *d, trainer *const *run,
-                      int count, bool same)
-{
-    json_t *each = json_object();
-    for (int i = 0; i < count; i++)
-        json_object_set_new(each, run[i]->engine,
-                            json_pack("{s:o,s:o,s:f,s:s}", "loss", reals(run[i]->loss, c->epochs), "accuracy",
-                                      reals(run[i]->accuracy, c->epochs), "step_us", run[i]->step_us,
-                                      "params_sha256", run[i]->sha256));
-    json_t *all = json_pack("{s:s,s:i,s:o}", "dataset", d->name, "epochs", c->epochs, "engines", each);
+    const train_plan *p = run[0]->plan;
+    json_t *one =
+        json_pack("{s:I,s:o}", "seed", (json_int_t)run[0]->seed, "engines", train_run_json(run, count));
+    if (p->job->models)
+        json_object_set_new(one, "model", json_string(p->job->models[run[0]->model]));
     if (count == 2)
-        json_object_set_new(all, "bit_identical", json_boolean(same));
-    int bad = json_dump_file(all, a->json, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-    json_decref(all);
-    return bad ? cli_bad("%s: can't be written", a->json) : CLI_OK;
+        json_object_set_new(one, "bit_identical", json_boolean(same));
+    json_array_append_new(out->runs, one);
+    for (int i = 0; i < count; i++)
+        out->results[run[i]->eager][number] = run[i]->result;
+    out->same = out->same && same;
 }
 
-static void print_summary(trainer *const *run, int count, bool same)
-{
-    const trainer *fixed = NULL, *eager = NULL;
-    for (int i = 0; i < count; i++)
-        *(run[i]->eager ? &eager : &fixed) = run[i];
-    printf("\n");
-    for (int i = 0; i < count; i++)
-        printf("%-7s step %8.1f us   parameters sha256 %s\n", run[i]->engine, run[i]->step_us,
-               run[i]->sha256);
-    if (count == 2)
-        printf("losses and parameters: %s\n", same ? "the same bits in both engines" : "DIFFERENT");
-    if (fixed)
-        printf("memory: static arena, outputs and constants %.2f MB",
-               (double)tdm_program_memory_bytes(fixed->program) * 1e-6);
-    if (eager)
-        printf("%seager peak %.2f MB of tensors",
-               fixed ? "; " : "memory: ", (double)eager->peak_bytes * 1e-6);
-    printf("\n");
-    if (fixed)
-        print_compile(fixed, eager ? eager->step_us : 0);
-}
-
-static int train(const train_args *a, const train_config *c, const dataset *d)
+/* One model and seed, in the engines asked for. */
+static bool train_run(const train_args *a, const train_plan *p, int number, outcome *out)
 {
     trainer runs[2] = {0}, *run[2];
     int count = 0;
@@ -197,65 +116,119 @@ static int train(const train_args *a, const train_config *c, const dataset *d)
     for (int e = 0; e < 2; e++)
         if (a->engine[e]) {
             run[count] = &runs[count];
-            ok = ok && trainer_open(run[count], e == 1, &a->options, c, d);
+            ok = ok && trainer_open(run[count], e == 1, &a->options, p, number);
             count++;
         }
-    ok = ok && run_epochs(run, count, c, d, &same);
-    for (int i = 0; i < count && ok; i++)
-        trainer_finish(run[i]);
-    int status = ok ? CLI_OK : CLI_BAD;
-    if (ok) {
-        same = same && (count < 2 || strcmp(run[0]->sha256, run[1]->sha256) == 0);
-        print_summary(run, count, same);
-        if (a->json)
-            status = write_json(a, c, d, run, count, same);
-        for (int i = 0; i < count && count == 2; i++)
-            if (!run[i]->eager && !print_side_by_side(run[i]))
-                status = CLI_BAD;
-        if (!same && status == CLI_OK)
-            status = CLI_DIFFERENT;
-    }
+    ok = ok && run_epochs(run, count, &same) && finish_run(run, count, &same);
+    if (ok)
+        record(run, count, number, same, out);
     for (int i = 0; i < count; i++)
-        trainer_close(run[i]);
+        if (runs[i].plan)
+            trainer_close(&runs[i]);
+    return ok;
+}
+
+/* Mean and spread of every model's result over the seeds. */
+static json_t *summary(const train_plan *p, const double *results, const char *engine)
+{
+    json_t *means = json_object();
+    for (int m = 0; m < p->models; m++) {
+        double mean = 0, spread = 0;
+        for (int s = 0; s < p->seeds; s++)
+            mean += results[m * p->seeds + s] / p->seeds;
+        for (int s = 0; s < p->seeds; s++)
+            spread += pow(results[m * p->seeds + s] - mean, 2) / p->seeds;
+        printf("%s: mean %s of %s over %d seeds %.2f %% (standard deviation %.2f)\n", engine, p->job->result,
+               p->job->models[m], p->seeds, mean * 100, sqrt(spread) * 100);
+        json_object_set_new(means, p->job->models[m], json_real(mean));
+    }
+    return means;
+}
+
+static int write_json(const train_args *a, const train_plan *p, const outcome *out, json_t *means)
+{
+    json_t *all = json_pack("{s:s,s:i}", "dataset", p->job->name, "epochs", p->epochs);
+    if (train_runs(p) > 1) {
+        json_object_set(all, "runs", out->runs);
+        json_object_set(all, "mean", means);
+    } else {
+        json_object_set(all, "engines", json_object_get(json_array_get(out->runs, 0), "engines"));
+    }
+    if (a->engine[0] && a->engine[1])
+        json_object_set_new(all, "bit_identical", json_boolean(out->same));
+    int bad = json_dump_file(all, a->json, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    json_decref(all);
+    return bad ? cli_bad("%s: can't be written", a->json) : CLI_OK;
+}
+
+/* All runs of the job. */
+static int train(const train_args *a, const train_plan *p)
+{
+    outcome out = {.same = true, .runs = json_array()};
+    json_t *means = json_object();
+    bool ok = true;
+
+    for (int e = 0; e < 2; e++) {
+        out.results[e] = calloc((size_t)train_runs(p), sizeof(double));
+        ok = ok && out.results[e];
+    }
+    if (!ok)
+        cli_bad("out of memory");
+    for (int r = 0; r < train_runs(p) && ok; r++)
+        ok = train_run(a, p, r, &out);
+    for (int e = 0; e < 2 && ok && train_runs(p) > 1; e++)
+        if (a->engine[e])
+            json_object_set_new(means, e ? "eager" : "static",
+                                summary(p, out.results[e], e ? "eager" : "static"));
+    if (ok && train_runs(p) > 1 && a->engine[0] && a->engine[1])
+        printf("losses and parameters: %s\n", out.same ? "the same bits in both engines" : "DIFFERENT");
+    int status = ok ? CLI_OK : CLI_BAD;
+    if (ok && a->json)
+        status = write_json(a, p, &out, means);
+    if (status == CLI_OK && !out.same)
+        status = CLI_DIFFERENT;
+    json_decref(out.runs);
+    json_decref(means);
+    free(out.results[0]);
+    free(out.results[1]);
     return status;
 }
 
-/* Data and configuration of a job by name; false after a message. */
-static bool prepare(const train_args *a, const char *name, train_config *c, dataset *d)
+static const train_job *find_job(const char *name)
 {
-    char why[512];
-    bool fashion = strcmp(name, "fashion") == 0;
+    char known[256];
+    size_t used = 0;
+    for (int i = 0; train_jobs[i]; i++) {
+        if (strcmp(train_jobs[i]->name, name) == 0)
+            return train_jobs[i];
+        const char *between = i == 0 ? "" : train_jobs[i + 1] ? ", " : " or ";
+        if (used < sizeof known)
+            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", between, train_jobs[i]->name);
+    }
+    cli_bad("train: there is no job '%s': expected %s", name, known);
+    return NULL;
+}
 
-    if (!fashion && strcmp(name, "digits") != 0) {
-        cli_bad("train: there is no job '%s': expected fashion or digits", name);
-        return false;
+/* Reads the data, trains, frees the data. */
+static int run_job(const train_args *a, const char *name)
+{
+    const train_job *job = find_job(name);
+    train_plan p = {.job = job, .models = 1, .seeds = 1, .most_steps = a->steps, .seed = a->options.seed};
+    if (!job)
+        return CLI_BAD;
+    bool ready = job->prepare(&p, a->dir);
+    p.epochs = a->epochs ? a->epochs : p.job->epochs;
+    int status = CLI_BAD;
+    if (ready) {
+        printf(", seed %llu, %s\n", (unsigned long long)p.seed,
+               a->engine[0] && a->engine[1] ? "both engines"
+               : a->engine[0]               ? "static"
+                                            : "eager");
+        status = train(a, &p);
     }
-    if (fashion && !dataset_fashion(d, a->dir ? a->dir : FASHION_DIR, why, sizeof why)) {
-        if (a->dir) {
-            cli_bad("%s", why);
-            return false;
-        }
-        printf("Fashion-MNIST is not here (%s): training on the built-in digits instead.\n", why);
-        fashion = false;
-    }
-    if (!fashion && !dataset_digits(d, why, sizeof why)) {
-        cli_bad("%s", why);
-        return false;
-    }
-    *c =
-        fashion
-            ? (train_config){.epochs = 5, .batch = 128, .layers = 3, .sizes = {784, 256, 128, 10}, .lr = 1e-3}
-            : (train_config){.epochs = 30, .batch = 32, .layers = 3, .sizes = {64, 128, 64, 10}, .lr = 1e-3};
-    if (a->epochs)
-        c->epochs = a->epochs;
-    c->seed = a->options.seed;
-    printf("%s: %d training and %d test images, %lld-%lld-%lld-%lld, batch %d, Adam %g, seed %llu, %s\n",
-           d->name, d->train_count, d->test_count, (long long)c->sizes[0], (long long)c->sizes[1],
-           (long long)c->sizes[2], (long long)c->sizes[3], c->batch, c->lr, (unsigned long long)c->seed,
-           a->engine[0] && a->engine[1] ? "both engines"
-           : a->engine[0]               ? "static"
-                                        : "eager");
-    return true;
+    if (p.data)
+        p.job->free_data(p.data);
+    return status;
 }
 
 static bool parse_engine(train_args *a, const char *e)
@@ -267,46 +240,40 @@ static bool parse_engine(train_args *a, const char *e)
     return a->engine[0] || a->engine[1];
 }
 
+/* A count from 1 up; *bad after a message. */
+static int parse_count(const char *option, const char *text, bool *bad)
+{
+    enum { MOST = 100000 };
+    long long v = 0;
+    if (!cli_long(text, 1, MOST, &v))
+        *bad = cli_bad("%s %s: expected 1 to %d", option, text, MOST) != 0;
+    return (int)v;
+}
+
 int cmd_train(int argc, char **argv)
 {
-    static const struct option options[] = {{"engine", required_argument, NULL, 1},
-                                            {"epochs", required_argument, NULL, 2},
-                                            {"data", required_argument, NULL, 3},
-                                            {"json", required_argument, NULL, 4},
-                                            CLI_RUN_OPTIONS};
+    static const struct option options[] = {
+        {"engine", required_argument, NULL, 1}, {"epochs", required_argument, NULL, 2},
+        {"data", required_argument, NULL, 3},   {"json", required_argument, NULL, 4},
+        {"steps", required_argument, NULL, 5},  CLI_RUN_OPTIONS};
     train_args a = {.engine = {true, false}, .options.seed = 1};
-    train_config c;
-    dataset d = {0};
     bool bad = false;
 
     for (int opt; (opt = cli_next(argc, argv, options)) != -1;) {
-        long long v = 0;
-        if (opt == 'h') {
-            cli_help("train", help);
-            return CLI_OK;
+        switch (opt) {
+        case 'h': print_help(); return CLI_OK;
+        case '?': return CLI_BAD;
+        case 1: bad |= !parse_engine(&a, optarg); break;
+        case 2: a.epochs = parse_count("--epochs", optarg, &bad); break;
+        case 3: a.dir = optarg; break;
+        case 4: a.json = optarg; break;
+        case 5: a.steps = parse_count("--steps", optarg, &bad); break;
+        default: cli_run_option(opt, &a.options, &bad);
         }
-        if (opt == '?')
-            return CLI_BAD;
-        if (opt == 1)
-            bad |= !parse_engine(&a, optarg);
-        else if (opt == 2) {
-            if (!cli_long(optarg, 1, 100000, &v))
-                bad = cli_bad("--epochs %s: expected 1 to 100000", optarg) != 0;
-            a.epochs = (int)v;
-        } else if (opt == 3)
-            a.dir = optarg;
-        else if (opt == 4)
-            a.json = optarg;
-        else
-            cli_run_option(opt, &a.options, &bad);
     }
     if (bad)
         return CLI_BAD;
     if (argc - optind != 1)
-        return cli_bad("train: expected one NAME (fashion or digits), found %d", argc - optind);
-    if (!prepare(&a, argv[optind], &c, &d))
-        return CLI_BAD;
-    int status = train(&a, &c, &d);
-    dataset_free(&d);
-    return status;
+        return cli_bad("train: expected one NAME, found %d (tandem train --help)", argc - optind);
+    return run_job(&a, argv[optind]);
 }
