@@ -10,7 +10,7 @@ const cli_verb cli_verbs[] = {
     {"opt", "FILE [options]", "run passes over text IR and print the result", cmd_opt},
     {"dump", "MODEL [options]", "look inside at any stage", cmd_dump},
     {"info", "MODEL [options]", "inputs, outputs, parameters, FLOPs and bytes", cmd_info},
-    {"train", "NAME [options]", "train a built-in model on real data: fashion, digits",
+    {"train", "NAME [options]", "train a built-in model on real data: images, a citation graph, text",
      cmd_train},
     {"version", "", "version of Tandem", cmd_version},
     {"doctor", "", "what this machine offers: CPU, LLVM, threads", cmd_doctor},

@@ -9,7 +9,7 @@
 
 #include <sha256.h>
 
-const train_job *const train_jobs[] = {&train_fashion, &train_digits, NULL};
+const train_job *const train_jobs[] = {&train_fashion, &train_digits, &train_cora, NULL};
 
 int train_runs(const train_plan *p)
 {

@@ -65,7 +65,7 @@ struct train_job {
     void (*close)(trainer *t);          /* or NULL */
 };
 
-extern const train_job train_fashion, train_digits;
+extern const train_job train_fashion, train_digits, train_cora;
 extern const train_job *const train_jobs[]; /* ends with NULL */
 
 int train_runs(const train_plan *p);
