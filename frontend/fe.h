@@ -113,6 +113,9 @@ ir_val fe_use(fe_call *c, tdm_tensor *t, const char *argument);
 tdm_tensor *fe_end(fe_call *c, ir_val v);
 /* Rank and extents as users may give them: inside, a negative extent is a symbol. */
 bool fe_valid_shape(fe_call *c, tdm_dims shape);
+/* The random state that the next `calls` Philox calls read, and the offset of the first (nn.c).  0 on error.
+ */
+ir_val fe_take_random(fe_call *c, unsigned calls, uint64_t *offset);
 
 /* ---- graph definition (graph.c) ---- */
 ir_ref fe_capture_ref(tdm_graph *g, tdm_tensor *t, tdm_loc at); /* IR_NONE + error */

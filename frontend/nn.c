@@ -152,8 +152,7 @@ tdm_tensor *tdm_cross_entropy(tdm_tensor *logits, tdm_tensor *targets, tdm_loc a
     return fe_end(&c, ir_c_cross_entropy(c.s, vx, vt));
 }
 
-/* The random state that the next `calls` Philox calls read, and the offset of the first.  0 on error. */
-static ir_val take_random(fe_call *c, unsigned calls, uint64_t *offset)
+ir_val fe_take_random(fe_call *c, unsigned calls, uint64_t *offset)
 {
     rt_context *rt = &c->ctx->rt;
 
@@ -192,7 +191,7 @@ tdm_tensor *tdm_uniform(tdm_context *ctx, tdm_dtype d, tdm_dims shape, double lo
     uint64_t offset;
     if (!fe_begin(&c, ctx, "uniform", at, true) || !random_type(&c, d, shape, &t))
         return fe_end(&c, 0);
-    ir_val state = take_random(&c, 1, &offset);
+    ir_val state = fe_take_random(&c, 1, &offset);
     return fe_end(&c, ir_c_uniform(c.s, &t, state, offset, lo, hi));
 }
 
@@ -203,7 +202,7 @@ tdm_tensor *tdm_normal(tdm_context *ctx, tdm_dtype d, tdm_dims shape, double mea
     uint64_t offset;
     if (!fe_begin(&c, ctx, "normal", at, true) || !random_type(&c, d, shape, &t))
         return fe_end(&c, 0);
-    ir_val state = take_random(&c, 2, &offset);
+    ir_val state = fe_take_random(&c, 2, &offset);
     return fe_end(&c, ir_c_normal(c.s, &t, state, offset, mean, std));
 }
 
@@ -216,6 +215,6 @@ tdm_tensor *tdm_dropout(tdm_tensor *x, double p, tdm_loc at)
     ir_val v = fe_use(&c, x, "x");
     if (!v)
         return fe_end(&c, 0);
-    ir_val state = take_random(&c, 1, &offset);
+    ir_val state = fe_take_random(&c, 1, &offset);
     return fe_end(&c, ir_c_dropout(c.s, v, state, offset, p));
 }

@@ -31,6 +31,24 @@ ir_val ir_c_layer_norm(ir_sink *s, ir_val x, ir_val gamma, ir_val beta, double e
 ir_val ir_c_mse(ir_sink *s, ir_val x, ir_val target); /* mean over all */
 /* [.., c] float, [..] integer: mean of -log_softmax[target] */
 ir_val ir_c_cross_entropy(ir_sink *s, ir_val logits, ir_val targets);
+/* compose_attention.c */
+typedef struct ir_attention {
+    ir_val mask;    /* 0: none; broadcasts to [.., L, S]: bool, true where seen, or of q's dtype, added */
+    bool causal;    /* query i sees keys 0 .. i */
+    double scale;   /* 0: 1 / sqrt E */
+    double dropout; /* of the weights; not 0: from the counter at `offset` of the state `random` */
+    ir_val random;
+    uint64_t offset;
+} ir_attention;
+/* q [.., L, E] k [.., S, E] v [.., S, Ev], leading axes broadcast: [.., L, Ev] */
+ir_val ir_c_scaled_dot_product_attention(ir_sink *s, ir_val q, ir_val k, ir_val v, const ir_attention *how);
+/* in_weight [3E, E] in_bias [3E] or 0: query, key, value; out_weight [out, E] out_bias [out] or 0 */
+typedef struct ir_projections {
+    ir_val in_weight, in_bias, out_weight, out_bias;
+} ir_projections;
+/* x: query [.., L, E], key and value [.., S, E]; the mask broadcasts to [.., heads, L, S]: [.., L, out] */
+ir_val ir_c_multi_head_attention(ir_sink *s, const ir_val x[3], const ir_projections *w, int64_t heads,
+                                 const ir_attention *how);
 /* compose_random.c: `state` u32[4]; each takes the counter at `offset` */
 ir_val ir_c_uniform(ir_sink *s, const ir_type *t, ir_val state, uint64_t offset, double lo, double hi);
 /* Box-Muller; takes 2 counters */

@@ -112,8 +112,7 @@ ir_val ir_c_var(ir_sink *s, ir_val x, const int *axes, int n, int correction, bo
 /* ---- products
  * ---------------------------------------------------------------------------------------------- */
 
-/* Broadcasts the leading axes (all but the last two) of both operands to one shape. */
-static bool broadcast_batch(ir_sink *s, ir_val *a, ir_val *b)
+bool ir_c_broadcast_batch(ir_sink *s, const char *op, ir_val *a, ir_val *b)
 {
     ir_type ta = ir_c_type(s, *a), tb = ir_c_type(s, *b);
     int rank = ta.rank > tb.rank ? ta.rank : tb.rank;
@@ -125,7 +124,7 @@ static bool broadcast_batch(ir_sink *s, ir_val *a, ir_val *b)
         db[i] = ib < 0 ? 1 : tb.dims[ib];
         if (i < rank - 2) {
             if (da[i] != db[i] && da[i] != 1 && db[i] != 1) {
-                return ir_c_misfit(s, "matmul", "leading axes do not broadcast", *a, *b);
+                return ir_c_misfit(s, op, "leading axes do not broadcast", *a, *b);
             }
             da[i] = db[i] = da[i] == 1 ? db[i] : da[i];
         }
@@ -154,7 +153,7 @@ ir_val ir_c_matmul(ir_sink *s, ir_val a, ir_val b)
         return 0;
     }
     if (ta.rank > 1 && tb.rank > 2) {
-        if (!broadcast_batch(s, &a, &b)) {
+        if (!ir_c_broadcast_batch(s, "matmul", &a, &b)) {
             return 0;
         }
         ta = ir_c_type(s, a);

@@ -20,6 +20,8 @@ bool ir_c_same_type(ir_sink *s, const char *op, ir_val x, ir_val z);      /* dty
 bool ir_c_axis(ir_sink *s, const char *op, ir_val x, int axis, int *out); /* negative: from the end */
 /* Errors that show the types of both operands: "op: why: f32[2,3] and f32[4]".  Always false. */
 bool ir_c_misfit(ir_sink *s, const char *op, const char *why, ir_val x, ir_val z);
+/* compose_basic.c: broadcasts the leading axes (all but the last two) of both operands to one shape */
+bool ir_c_broadcast_batch(ir_sink *s, const char *op, ir_val *a, ir_val *b);
 /* A copy of the type: what the sink points to may move when it emits. */
 ir_type ir_c_type(ir_sink *s, ir_val x);
 /* compose_basic.c: bool [.., classes], true where the last axis' place equals the index; nowhere for one out

@@ -299,6 +299,34 @@ TDM_API tdm_tensor *tdm_mse(tdm_tensor *x, tdm_tensor *target, tdm_loc at);
 /* [.., c], integer [..]; mean, nats */
 TDM_API tdm_tensor *tdm_cross_entropy(tdm_tensor *logits, tdm_tensor *targets, tdm_loc at);
 
+/* How queries attend to keys.  Zeros (or NULL for the whole) say: to every key, scaled by 1 / sqrt E. */
+typedef struct tdm_attention {
+    /* broadcasts to the scores [.., L, S]: bool, true where a query may see a key, or of q's dtype, added to
+     * the scores */
+    tdm_tensor *mask;
+    bool causal;    /* query i sees keys 0 .. i (also where L and S differ) */
+    double scale;   /* of the scores; 0: 1 / sqrt E */
+    double dropout; /* weights are zeroed with this probability, as tdm_dropout; takes a counter if not 0 */
+} tdm_attention;
+/* softmax(q k^T scale + mask) v.  q [.., L, E], k [.., S, E], v [.., S, Ev], leading axes broadcast ->
+ * [.., L, Ev]; f32 or f64.  A query that may see no key gives zeros and no gradient.  Formula: Vaswani et al.
+ * 2017, arXiv 1706.03762. */
+TDM_API tdm_tensor *tdm_scaled_dot_product_attention(tdm_tensor *q, tdm_tensor *k, tdm_tensor *v,
+                                                     const tdm_attention *how, tdm_loc at);
+/* Packed weights, as torch.nn.MultiheadAttention has them: rows of in_weight are query, key, value. */
+typedef struct tdm_projections {
+    tdm_tensor *in_weight;  /* [3E, E] */
+    tdm_tensor *in_bias;    /* [3E] or NULL */
+    tdm_tensor *out_weight; /* [out, E] */
+    tdm_tensor *out_bias;   /* [out] or NULL */
+} tdm_projections;
+/* query [.., L, E], key and value [.., S, E] (self-attention: one tensor three times) -> [.., L, out].
+ * heads divides E.  The mask broadcasts to [.., heads, L, S]: one of keys per sequence is [batch, 1, 1, S].
+ * Operands that are one tensor are projected by one product. */
+TDM_API tdm_tensor *tdm_multi_head_attention(tdm_tensor *query, tdm_tensor *key, tdm_tensor *value,
+                                             const tdm_projections *w, int heads, const tdm_attention *how,
+                                             tdm_loc at);
+
 /* Random (Philox4x32-10 keyed by the context's seed; each call takes the next counters of the stream; a graph
  * takes its counters at each run, so both engines draw the same). */
 /* [lo, hi) */
@@ -440,6 +468,8 @@ TDM_API void tdm_exec_free(tdm_exec *e);
 #define tdm_layer_norm(...) tdm_layer_norm(__VA_ARGS__, TDM_HERE)
 #define tdm_mse(...) tdm_mse(__VA_ARGS__, TDM_HERE)
 #define tdm_cross_entropy(...) tdm_cross_entropy(__VA_ARGS__, TDM_HERE)
+#define tdm_scaled_dot_product_attention(...) tdm_scaled_dot_product_attention(__VA_ARGS__, TDM_HERE)
+#define tdm_multi_head_attention(...) tdm_multi_head_attention(__VA_ARGS__, TDM_HERE)
 #define tdm_uniform(...) tdm_uniform(__VA_ARGS__, TDM_HERE)
 #define tdm_normal(...) tdm_normal(__VA_ARGS__, TDM_HERE)
 #define tdm_dropout(...) tdm_dropout(__VA_ARGS__, TDM_HERE)

@@ -35,6 +35,7 @@ void cases_all(case_list *l)
     cases_indexed(l);
     cases_products(l);
     cases_composites(l);
+    cases_attention(l);
 }
 
 void cases_free(case_list *l)

@@ -6,7 +6,7 @@
 
 #include "ir/ir.h"
 
-enum { CASE_IN = 5, CASE_OUT = 4, CASE_PARAMETERS = 20 };
+enum { CASE_IN = 8, CASE_OUT = 4, CASE_PARAMETERS = 20 };
 
 typedef struct op_case op_case;
 /* Fills y from the front; entries stay 0 past the results, and all do on an error. */
@@ -49,6 +49,7 @@ void cases_indexed(case_list *l);
 void cases_products(case_list *l);
 void cases_leaves(case_list *l);
 void cases_composites(case_list *l);
+void cases_attention(case_list *l);
 void cases_all(case_list *l);
 void cases_free(case_list *l);
 

@@ -1,14 +1,7 @@
 /* tests/engines/lib_cases_nn.c: cases of the composites (ir/compose.h). */
 #include "ir/compose.h"
 #include "ir/emit.h"
-#include "tests/engines/lib_cases.h"
-
-#define BUILD(name, ...)                                                           \
-    static void b_##name(ir_sink *s, const op_case *c, const ir_val *x, ir_val *y) \
-    {                                                                              \
-        (void)c;                                                                   \
-        __VA_ARGS__;                                                               \
-    }
+#include "tests/engines/lib_composites.h"
 
 static const int *axes_of(const op_case *c, int axes[IR_MAX_RANK])
 {
@@ -49,34 +42,6 @@ BUILD(adam, ir_val m = x[2]; ir_val v = x[3]; ir_val step = x[4];
       y[0] = ir_c_adam(s, x[0], x[1], &m, &v, &step, 0.01, 0.9, 0.999, 1e-8, c->p[0] ? 0.02 : 0,
                        c->p[0] == 2);
       y[1] = m; y[2] = v; y[3] = step)
-
-/* A case in f32 and f64; float operands are given as f32.  Special values only in f32. */
-static void add(case_list *l, const char *name, case_build *build, bool gradient, bool special, op_case c)
-{
-    c.op = IR_OP_COUNT;
-    c.function = name;
-    c.build = build;
-    for (int d = IR_DT_f32; d <= IR_DT_f64; d++) {
-        op_case k = c;
-        for (k.n = 0; k.n < CASE_IN && (c.in[k.n].type.rank || c.in[k.n].type.dtype); k.n++) {
-            case_operand *o = &k.in[k.n];
-            if (o->type.dtype != IR_DT_f32)
-                continue;
-            if (o->lo == o->hi)
-                o->lo = -3, o->hi = 3;
-            o->type.dtype = (uint8_t)d;
-        }
-        k.gradient = gradient;
-        k.data = special && d == IR_DT_f32 ? DATA_SPECIAL : DATA_RANGE;
-        cases_add(l, &k);
-    }
-}
-
-#define T(...) {CASE_T(f32, __VA_ARGS__), 0, 0}
-#define SCALAR {CASE_T(f32, 0), 0, 0}
-#define INDEX(d, lo, hi, ...) {CASE_T(d, __VA_ARGS__), lo, hi}
-#define STATE {CASE_T(u32, 4), 0, 0}
-#define CASE(name, gradient, special, ...) add(l, #name, b_##name, gradient, special, (op_case){__VA_ARGS__})
 
 static void add_basic(case_list *l)
 {
