@@ -54,12 +54,34 @@ ir_val ir_c_uniform(ir_sink *s, const ir_type *t, ir_val state, uint64_t offset,
 /* Box-Muller; takes 2 counters */
 ir_val ir_c_normal(ir_sink *s, const ir_type *t, ir_val state, uint64_t offset, double mean, double std);
 ir_val ir_c_dropout(ir_sink *s, ir_val x, ir_val state, uint64_t offset, double p);
-/* compose_optim.c: new values of parameter and state, PyTorch's formulas */
-ir_val ir_c_sgd(ir_sink *s, ir_val p, ir_val g, ir_val *momentum /* in/out; NULL: none */, double lr,
-                double mu, double weight_decay, bool nesterov);
-/* m, v, step in/out (step: f32 or f64 scalar [], counts from 0); decoupled: AdamW, else L2 into the gradient
- */
-ir_val ir_c_adam(ir_sink *s, ir_val p, ir_val g, ir_val *m, ir_val *v, ir_val *step, double lr, double b1,
-                 double b2, double eps, double weight_decay, bool decoupled);
+/* compose_optim.c: new values of parameter and state, PyTorch's formulas.  lr and t are float scalars: the
+ * learning rate and the number of this step, 1 at first.  States are in and out. */
+ir_val ir_c_sgd(ir_sink *s, ir_val p, ir_val g, ir_val *momentum /* NULL: none */, ir_val lr, double mu,
+                double weight_decay, bool nesterov);
+typedef struct ir_adam {
+    double b1, b2, eps, weight_decay;
+    bool decoupled; /* AdamW: decay shrinks p; else it is added to the gradient */
+} ir_adam;
+ir_val ir_c_adam(ir_sink *s, ir_val p, ir_val g, ir_val *m, ir_val *v, ir_val *most /* amsgrad; NULL: none */,
+                 ir_val t, ir_val lr, const ir_adam *how);
+typedef struct ir_rmsprop {
+    double alpha, eps, weight_decay, momentum;
+} ir_rmsprop;
+ir_val ir_c_rmsprop(ir_sink *s, ir_val p, ir_val g, ir_val *v, ir_val *mean /* centered; NULL: not */,
+                    ir_val *momentum /* NULL: none */, ir_val lr, const ir_rmsprop *how);
+ir_val ir_c_adagrad(ir_sink *s, ir_val p, ir_val g, ir_val *sum, ir_val t, ir_val lr, double lr_decay,
+                    double weight_decay, double eps);
+ir_val ir_c_lion(ir_sink *s, ir_val p, ir_val g, ir_val *m, ir_val lr, double b1, double b2,
+                 double weight_decay);
+/* sqrt of the sum of all squares, or the greatest magnitude: an f64 scalar.  Each g is summed in its dtype,
+ * the sums are added in order in f64. */
+ir_val ir_c_grad_norm(ir_sink *s, const ir_val *g, int n, bool infinity);
+ir_val ir_c_clip_by_norm(ir_sink *s, ir_val g, ir_val norm, double most); /* g min(most / (norm + 1e-6), 1) */
+/* compose_schedule.c: factors of a learning rate; t: steps taken before, a float scalar */
+ir_val ir_c_lr_step(ir_sink *s, ir_val t, int64_t every, double gamma);
+ir_val ir_c_lr_multi_step(ir_sink *s, ir_val t, const int64_t *milestones, int n, double gamma);
+ir_val ir_c_lr_exponential(ir_sink *s, ir_val t, double gamma);
+ir_val ir_c_lr_linear(ir_sink *s, ir_val t, double from, double to, int64_t steps);
+ir_val ir_c_lr_cosine(ir_sink *s, ir_val t, int64_t steps, double least);
 
 #endif

@@ -35,14 +35,6 @@ BUILD(uniform, y[0] = ir_c_uniform(s, &c->in[1].type, x[0], (uint64_t)c->p[0], -
 BUILD(normal, y[0] = ir_c_normal(s, &c->in[1].type, x[0], (uint64_t)c->p[0], 0.5, 2);
       y[1] = ir_e_mul(s, y[0], x[1]))
 BUILD(dropout, y[0] = ir_c_dropout(s, x[1], x[0], (uint64_t)c->p[0], 0.25))
-/* p: 0 plain, 1 momentum, 2 nesterov, 3 all with decay */
-BUILD(sgd, ir_val m = x[2]; double mu = c->p[0] ? 0.9 : 0, decay = c->p[0] == 3 ? 0.01 : 0;
-      y[0] = ir_c_sgd(s, x[0], x[1], c->p[0] ? &m : NULL, 0.1, mu, decay, c->p[0] >= 2); y[1] = m)
-BUILD(adam, ir_val m = x[2]; ir_val v = x[3]; ir_val step = x[4];
-      y[0] = ir_c_adam(s, x[0], x[1], &m, &v, &step, 0.01, 0.9, 0.999, 1e-8, c->p[0] ? 0.02 : 0,
-                       c->p[0] == 2);
-      y[1] = m; y[2] = v; y[3] = step)
-
 static void add_basic(case_list *l)
 {
     static const ir_op ops[] = {IR_add, IR_sub, IR_mul, IR_max, IR_min};
@@ -115,7 +107,7 @@ static void add_rows(case_list *l)
     CASE(cross_entropy, true, false, .in = {T(2, 3, 17), INDEX(i32, 0, 17, 2, 3)});
 }
 
-static void add_random_and_steps(case_list *l)
+static void add_random(case_list *l)
 {
     for (int i = 0; i < 3; i++) {
         const ir_type shapes[] = {CASE_T(f32, 17), CASE_T(f32, 3, 43), CASE_T(f32, 2, 3, 5, 7)};
@@ -123,11 +115,6 @@ static void add_random_and_steps(case_list *l)
         CASE(uniform, false, false, .in = {STATE, x}, .p = {i});
         CASE(normal, false, false, .in = {STATE, x}, .p = {2 * i});
         CASE(dropout, true, i == 1, .in = {STATE, x}, .p = {i});
-        for (int k = 0; k < 4; k++)
-            CASE(sgd, false, k == 3, .in = {x, x, x}, .p = {k});
-        for (int k = 0; k < 3; k++)
-            CASE(adam, false, k == 2 && i == 1, .in = {x, x, x, {shapes[i], 0, 2}, {CASE_T(f32, 0), 0, 40}},
-                 .p = {k});
     }
 }
 
@@ -135,5 +122,5 @@ void cases_composites(case_list *l)
 {
     add_basic(l);
     add_rows(l);
-    add_random_and_steps(l);
+    add_random(l);
 }

@@ -301,27 +301,24 @@ static void optimisers(void **state)
         bench b;
         double p[P], m[P] = {0}, v[P] = {0};
         open_bench(&b, IR_DT_f32);
-        ir_type t = ir_type_make(IR_DT_f32, 1, DIMS(P)), scalar = ir_type_make(IR_DT_f32, 0, NULL);
+        ir_type t = ir_type_make(IR_DT_f32, 1, DIMS(P)), scalar = ir_type_make(IR_DT_f64, 0, NULL);
         ir_val x = input(&b, 1, DIMS(P)), g = input(&b, 1, DIMS(P));
-        ir_val vm = ir_e_fill(b.s, &t, 0), vv = ir_e_fill(b.s, &t, 0), step = ir_e_fill(b.s, &scalar, 0);
+        ir_val vm = ir_e_fill(b.s, &t, 0), vv = ir_e_fill(b.s, &t, 0);
+        ir_val lr = ir_e_fill(b.s, &scalar, kind < 2 ? 0.1 : 0.01);
+        const ir_adam how = {0.9, 0.999, 1e-8, 0.1, kind == 3};
         memcpy(p, b.x[0], sizeof p);
         for (int i = 1; i <= STEPS; i++) {
             if (kind < 2) {
-                x = ir_c_sgd(b.s, x, g, &vm, 0.1, 0.9, 0.01, kind == 1);
+                x = ir_c_sgd(b.s, x, g, &vm, lr, 0.9, 0.01, kind == 1);
                 sgd_reference(p, b.x[1], m, kind == 1);
             } else {
-                x = ir_c_adam(b.s, x, g, &vm, &vv, &step, 0.01, 0.9, 0.999, 1e-8, 0.1, kind == 3);
+                x = ir_c_adam(b.s, x, g, &vm, &vv, NULL, ir_e_fill(b.s, &scalar, i), lr, &how);
                 adam_reference(p, b.x[1], m, v, i, kind == 3);
             }
         }
         static const char *const names[] = {"sgd", "sgd nesterov", "adam", "adamw"};
         expect(&b, names[kind], x, p, P);
         expect(&b, names[kind], vm, m, P);
-        if (kind >= 2) {
-            double count;
-            values_of(&b, step, &count);
-            assert_true(count == STEPS);
-        }
         close_bench(&b);
     }
 }

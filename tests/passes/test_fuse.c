@@ -224,8 +224,9 @@ static void test_mask_goes_backward(void **state)
 /* MLP, loss, gradients and Adam: nothing is copied, every variable is updated in its own storage. */
 static void test_train_step(void **state)
 {
-    ir_type t = ir_type_make(IR_DT_i64, 1, (int64_t[]){128}), scalar = ir_type_make(IR_DT_f32, 0, NULL);
-    ir_val p[4], h, step, next;
+    ir_type t = ir_type_make(IR_DT_i64, 1, (int64_t[]){128}), scalar = ir_type_make(IR_DT_f64, 0, NULL);
+    const ir_adam how = {0.9, 0.999, 1e-8, 0, false};
+    ir_val p[4], h, step, lr, next;
     ir_ref loss, none = IR_NONE, wrt[4], grads[4];
     ir_graph *out;
 
@@ -236,6 +237,8 @@ static void test_train_step(void **state)
     p[2] = variable("w1", 10, 256);
     p[3] = variable("b1", 10, 0);
     step = ir_val_of(ir_graph_variable(g, "step", &scalar));
+    lr = ir_val_of(ir_graph_variable(g, "lr", &scalar));
+    next = ir_e_add(s, step, ir_e_like(s, step, 1));
     h = ir_e_relu(s, ir_c_linear(s, input("x", 128, 784), p[0], p[1]));
     loss = ir_ref_of(
         ir_c_cross_entropy(s, ir_c_linear(s, h, p[2], p[3]), ir_val_of(ir_graph_input(g, "t", &t))));
@@ -254,8 +257,7 @@ static void test_train_step(void **state)
         v = ir_graph_variable(g, names[1], &g->nodes[wrt[i]].type);
         mv = ir_val_of(m);
         vv = ir_val_of(v);
-        next = step;
-        q = ir_c_adam(s, p[i], ir_val_of(grads[i]), &mv, &vv, &next, 1e-3, 0.9, 0.999, 1e-8, 0, false);
+        q = ir_c_adam(s, p[i], ir_val_of(grads[i]), &mv, &vv, NULL, next, lr, &how);
         ir_graph_assign(g, wrt[i], ir_ref_of(q));
         ir_graph_assign(g, m, ir_ref_of(mv));
         ir_graph_assign(g, v, ir_ref_of(vv));
@@ -274,8 +276,8 @@ static void test_loops(void **state)
 {
     ir_val x, y, p, m, v, dp;
     ir_graph *out;
-    ir_val step;
-    ir_type scalar = ir_type_make(IR_DT_f32, 0, NULL);
+    ir_val step, lr;
+    ir_type scalar = ir_type_make(IR_DT_f64, 0, NULL);
 
     (void)state;
     open_graph("chain");
@@ -294,9 +296,11 @@ static void test_loops(void **state)
     v = variable("v", 50, 20);
     dp = input("g", 50, 20);
     step = ir_val_of(ir_graph_input(g, "step", &scalar));
+    lr = ir_val_of(ir_graph_input(g, "lr", &scalar));
     {
         ir_ref mr = ir_ref_of(m), vr = ir_ref_of(v);
-        ir_val q = ir_c_adam(s, p, dp, &m, &v, &step, 1e-3, 0.9, 0.999, 1e-8, 0.1, true);
+        const ir_adam how = {0.9, 0.999, 1e-8, 0.1, true};
+        ir_val q = ir_c_adam(s, p, dp, &m, &v, NULL, step, lr, &how);
 
         ir_graph_assign(g, ir_ref_of(p), ir_ref_of(q));
         ir_graph_assign(g, mr, ir_ref_of(m));
