@@ -371,9 +371,7 @@ ir_status rt_npy_read(const char *path, ir_type *type, void **data, ir_error *e)
 
 /* ---- writing ----------------------------------------------------------------------------------------- */
 
-/* Magic, version 1.0, length and dict, padded so that the data starts at a multiple of 64.  Returns its size.
- */
-static size_t header(const ir_type *t, char buf[512])
+size_t rt_npy_header(const ir_type *t, char buf[512])
 {
     int n = snprintf(buf + 10, 400, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr[t->dtype]);
     size_t length, total;
@@ -408,7 +406,7 @@ ir_status rt_npy_write(const char *path, const ir_type *type, const void *data, 
         return ir_fail(e, IR_ESHAPE, "%s: symbolic dims can't be written", path);
     }
     bytes = ir_type_bytes(type);
-    total = header(type, buf);
+    total = rt_npy_header(type, buf);
     f = fopen(path, "wb");
     if (!f) {
         return ir_fail(e, IR_EIO, "%s: can't create: %s", path, strerror(errno));

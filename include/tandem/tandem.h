@@ -70,6 +70,7 @@ typedef struct tdm_program tdm_program;
 typedef struct tdm_exec tdm_exec;
 typedef struct tdm_optimizer tdm_optimizer;
 typedef struct tdm_grad_fn tdm_grad_fn;
+typedef struct tdm_archive tdm_archive;
 
 typedef enum { TDM_BOOL, TDM_U8, TDM_U32, TDM_I32, TDM_I64, TDM_F32, TDM_F64 } tdm_dtype;
 
@@ -169,6 +170,31 @@ TDM_API tdm_status tdm_write(tdm_tensor *t, const void *data, size_t bytes);
 /* A .npy file (version 1, 2; C and Fortran order). */
 TDM_API tdm_tensor *tdm_load_npy(tdm_context *ctx, const char *path);
 TDM_API tdm_status tdm_save_npy(const tdm_tensor *t, const char *path);
+
+/* An archive: named tensors and texts, as a .safetensors or .npz file keeps them.  Tensors are kept by
+ * reference: what is saved is their value at that time.  Free it before its context. */
+TDM_API tdm_archive *tdm_archive_new(tdm_context *ctx);
+TDM_API void tdm_archive_free(tdm_archive *a);
+/* Takes the place of what had the name.  Errors: EARG for an empty name or one that begins with __metadata__,
+ * ESTATE for a symbolic tensor. */
+TDM_API tdm_status tdm_archive_add(tdm_archive *a, const char *name, tdm_tensor *t);
+TDM_API tdm_status tdm_archive_note(tdm_archive *a, const char *key, const char *text);
+TDM_API int tdm_archive_count(const tdm_archive *a);
+TDM_API const char *tdm_archive_name(const tdm_archive *a, int i); /* of tensor i; NULL past the end */
+/* NULL if there is none; lives as long as the archive (tdm_hold: longer) */
+TDM_API tdm_tensor *tdm_archive_tensor(const tdm_archive *a, const char *name);
+TDM_API const char *tdm_archive_key(const tdm_archive *a, int i); /* of text i; NULL past the end */
+TDM_API const char *tdm_archive_text(const tdm_archive *a, const char *key); /* NULL if there is none */
+/* Writes the archive's value of `name` into t, in place.  Errors: EARG if there is none, ESHAPE or EDTYPE if
+ * it is not of t's type: t is then as it was. */
+TDM_API tdm_status tdm_archive_restore(const tdm_archive *a, const char *name, tdm_tensor *t);
+/* The path's ending chooses the format.  Every number in a file is checked before it is used; a file that
+ * breaks its format's rules, or has a dtype or a rank that Tandem lacks, is refused by the name of what is
+ * wrong.  Saving writes a file of its own, which takes the path's name when it is complete and on the disk:
+ * an interrupted save leaves the former file.  .npz has no place for texts: they go into a member
+ * __metadata__.json. */
+TDM_API tdm_archive *tdm_archive_load(tdm_context *ctx, const char *path); /* NULL on error */
+TDM_API tdm_status tdm_archive_save(const tdm_archive *a, const char *path);
 
 /* ---- gradients ---------------------------------------------------------------------------------------- */
 
