@@ -12,6 +12,7 @@ const cli_verb cli_verbs[] = {
     {"info", "MODEL [options]", "inputs, outputs, parameters, FLOPs and bytes", cmd_info},
     {"train", "NAME [options]", "train a built-in model on real data: images, a citation graph, text",
      cmd_train},
+    {"convert", "A B", "weights from one kind of file into another: .safetensors, .npz", cmd_convert},
     {"version", "", "version of Tandem", cmd_version},
     {"doctor", "", "what this machine offers: CPU, LLVM, threads", cmd_doctor},
     {NULL, NULL, NULL, NULL},
@@ -28,8 +29,7 @@ static void usage(FILE *to)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        cli_bad("expected a verb: run, compare, bench, opt, dump, info, train, version or doctor "
-                "(tandem --help)");
+        cli_bad("expected a verb (tandem --help lists them)");
         return CLI_BAD;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {

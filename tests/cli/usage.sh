@@ -3,10 +3,10 @@
 . "$(dirname "$0")/lib_cli.sh"
 
 expect 0 --help
-for verb in run compare bench opt dump info train version doctor; do
+for verb in run compare bench opt dump info train convert version doctor; do
     has out "^  $verb "
 done
-for verb in run compare bench opt dump info train version doctor; do
+for verb in run compare bench opt dump info train convert version doctor; do
     expect 0 "$verb" --help
     has out "^usage: tandem $verb"
     expect 0 --help
@@ -35,6 +35,9 @@ refused "there is no workload 'nonsense'" bench nonsense
 refused "--min-time" bench seed --min-time -1
 refused "there is no pass 'nonsense'" opt --passes fold,nonsense "$MODELS/step.tdm"
 refused "there is no job 'nonsense'" train nonsense
+refused "expected two files A and B, found 1" convert a.npz
+refused "models are not converted yet" convert a.npz b.tdm
+refused "a.npz: can't open" convert a.npz b.safetensors
 refused "--epochs 0" train digits --epochs 0
 refused "--stage nonsense" dump --stage nonsense "$MODELS/step.tdm"
 refused "there is no pass 'nonsense'" dump --stage after=nonsense "$MODELS/step.tdm"

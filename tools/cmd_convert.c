@@ -1,0 +1,58 @@
+/* tools/cmd_convert.c: `tandem convert`: named tensors from one kind of file into another. */
+#include <string.h>
+
+#include "tools/cli.h"
+
+static const char help[] =
+    "  A, B               .safetensors or .npz files; names, values and texts are kept\n";
+
+static int convert(tdm_context *ctx, const char *from, const char *to)
+{
+    tdm_archive *a = tdm_archive_load(ctx, from);
+    size_t bytes = 0;
+    int count = tdm_archive_count(a);
+
+    if (a)
+        tdm_archive_save(a, to);
+    for (int i = 0; i < count; i++)
+        bytes += tdm_bytes(tdm_archive_tensor(a, tdm_archive_name(a, i)));
+    tdm_archive_free(a);
+    if (!tdm_ok(ctx))
+        return cli_failed(ctx);
+    printf("%s: %d tensors, %zu bytes\n", to, count, bytes);
+    return CLI_OK;
+}
+
+/* Models are not converted yet. */
+static bool weights(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    if (dot && (strcmp(dot, ".safetensors") == 0 || strcmp(dot, ".npz") == 0))
+        return true;
+    cli_bad("convert: %s: expected a .safetensors or .npz file%s", path,
+            dot && (strcmp(dot, ".onnx") == 0 || strcmp(dot, ".tdm") == 0) ? ": models are not converted yet"
+                                                                           : "");
+    return false;
+}
+
+int cmd_convert(int argc, char **argv)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    for (int opt; (opt = cli_next(argc, argv, options)) != -1;) {
+        if (opt != 'h')
+            return CLI_BAD;
+        cli_help("convert", help);
+        return CLI_OK;
+    }
+    if (argc - optind != 2)
+        return cli_bad("convert: expected two files A and B, found %d", argc - optind);
+    if (!weights(argv[optind]) || !weights(argv[optind + 1]))
+        return CLI_BAD;
+    tdm_options o = {.threads = 1};
+    tdm_context *ctx = cli_context(&o);
+    if (!ctx)
+        return CLI_BAD;
+    int status = convert(ctx, argv[optind], argv[optind + 1]);
+    tdm_context_free(ctx);
+    return status;
+}
