@@ -60,7 +60,7 @@ LLVMValueRef cg_base(cg_kernel *k, ir_ref node)
 {
     int i = cg_binding_find(k->binding, node);
 
-    while (i < 0 && k->g->nodes[node].op == IR_reshape) /* a listed reshape of a value in memory */
+    while (i < 0 && ir_shares_bytes(k->g->nodes[node].op)) /* a listed reshape of a value in memory */
         i = cg_binding_find(k->binding, node = k->g->nodes[node].x[0]);
     if (i < 0 || !cg_memo_reserve(k)) {
         cg_fail(k, IR_EUNSUPPORTED, "a value without a buffer is read or stored");

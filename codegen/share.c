@@ -155,7 +155,7 @@ static bool put_operand(const ir_graph *g, const ir_kernel *k, const ir_node *n,
     int at = position(k, x);
 
     if (memory)
-        while (at >= 0 && g->nodes[x].op == IR_reshape && !buffer_of(g, x)) {
+        while (at >= 0 && ir_shares_bytes(g->nodes[x].op) && !buffer_of(g, x)) {
             x = g->nodes[x].x[0];
             at = position(k, x);
         }
@@ -175,7 +175,7 @@ static bool put_node(const ir_graph *g, const ir_kernel *k, ir_ref r, cg_binding
     if (n->op == IR_constant)
         return put_immediate(key, n);
     bool ok = put_int(key, n->op) && put_type(key, &n->type) && put(key, &a, sizeof a);
-    for (int i = 0; ok && i < n->n; i++)
+    for (int i = 0; ok && i < ir_operands_read(n); i++)
         ok = put_operand(g, k, n, n->x[i], b, key, e);
     return ok;
 }

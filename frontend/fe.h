@@ -37,6 +37,7 @@ struct tdm_graph {
     int capture_count, capture_capacity;
     ir_ref *replaced; /* values of parameters before an assign: no loss made from them may come back */
     int replaced_count, replaced_capacity;
+    pass_checkpoints checkpoints;
     ir_ref rng; /* the hidden input of the random state, u32[4]; IR_NONE */
     bool closed;
     bool borrowed; /* g belongs to a program */
@@ -53,7 +54,10 @@ struct tdm_context {
     char isa[16];
     rt_pool *pool;
     tdm_graph *open;
-    uint64_t graphs; /* made so far */
+    uint64_t graphs;           /* made so far */
+    int checkpoint_depth;      /* regions open inside each other; of the outermost: */
+    uint64_t checkpoint_graph; /* the graph it is in, 0: eager */
+    ir_ref checkpoint_first;   /* its first node */
     tdm_tensor *error_tensor;
     bool located; /* the error's text ends with the caller's place */
     fe_name *names;

@@ -91,7 +91,8 @@ static tdm_status backward_graph(tdm_graph *g, ir_ref out, ir_ref dy, tdm_loc at
     for (int i = 0; i < g->replaced_count; i++)
         wrt[n + i] = g->replaced[i];
     g->g->sink.loc = (ir_loc){at.file, at.line};
-    ir_status s = pass_gradient(g->g, &out, &dy, 1, wrt, n + g->replaced_count, grads);
+    ir_status s =
+        pass_gradient_checkpointed(g->g, &g->checkpoints, &out, &dy, 1, wrt, n + g->replaced_count, grads);
     for (int i = 0; i < g->replaced_count && s == IR_OK; i++)
         if (grads[n + i] != IR_NONE)
             s = (ir_status)fe_fail(g->ctx, at, IR_ESTATE,
@@ -164,7 +165,8 @@ static tdm_status gradients_graph(fe_call *c, const request *q)
         ok = v != 0;
         wrt[i] = v ? ir_ref_of(v) : IR_NONE;
     }
-    ok = ok && pass_gradient(g->g, outs, douts, q->n_outs, wrt, q->n_inputs, grads) == IR_OK;
+    ok = ok && pass_gradient_checkpointed(g->g, &g->checkpoints, outs, douts, q->n_outs, wrt, q->n_inputs,
+                                          grads) == IR_OK;
     for (size_t i = 0; i < ni; i++)
         q->grads[i] = ok && grads[i] != IR_NONE ? fe_symbolic(g, grads[i]) : NULL;
     free(r);

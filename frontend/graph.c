@@ -30,6 +30,10 @@ tdm_graph *tdm_graph_open(tdm_context *ctx, const char *name)
                 ctx->open->g->name);
         return NULL;
     }
+    if (ctx->checkpoint_depth) {
+        fe_fail(ctx, nowhere, IR_ESTATE, "graph_open: a checkpointed region is open");
+        return NULL;
+    }
     if (!name || !*name) {
         fe_fail(ctx, nowhere, IR_EARG, "graph_open: argument 'name' is %s", name ? "empty" : "NULL");
         return NULL;
@@ -57,6 +61,7 @@ void tdm_graph_free(tdm_graph *g)
         rt_release(g->captures[i].tensor);
     free(g->captures);
     free(g->replaced);
+    pass_checkpoints_free(&g->checkpoints);
     if (!g->borrowed)
         ir_graph_free(g->g);
     free(g);
@@ -249,6 +254,9 @@ tdm_status tdm_graph_close(tdm_context *ctx)
     tdm_graph *g = ctx->open;
     g->closed = true;
     ctx->open = NULL;
+    if (ctx->checkpoint_depth)
+        return fe_fail(ctx, nowhere, IR_ESTATE, "graph_close: graph '%s' has a checkpointed region open",
+                       g->g->name);
     if (!tdm_ok(ctx))
         return tdm_error_code(ctx);
     ir_status s = ir_verify(g->g, &ctx->rt.error);

@@ -161,6 +161,11 @@ ir_val ir_e_reshape(ir_sink *s, ir_val x, int rank, const int64_t *dims)
     return emit_shape(s, IR_reshape, x, rank, dims);
 }
 
+ir_val ir_e_checkpoint(ir_sink *s, ir_val x, ir_val after)
+{
+    return ir_emit(s, IR_checkpoint, NULL, (const ir_val[]){x, after}, 2);
+}
+
 ir_val ir_e_broadcast(ir_sink *s, ir_val x, int rank, const int64_t *dims)
 {
     return emit_shape(s, IR_broadcast, x, rank, dims);

@@ -28,6 +28,8 @@ ir_val ir_e_broadcast(ir_sink *s, ir_val x, int rank, const int64_t *dims); /* x
 bool ir_e_broadcast_pair(ir_sink *s, const char *op, ir_val *x, ir_val *z);
 /* step NULL: ones */
 ir_val ir_e_slice(ir_sink *s, ir_val x, const int64_t *start, const int64_t *limit, const int64_t *step);
+/* x, to be read when `after` is known */
+ir_val ir_e_checkpoint(ir_sink *s, ir_val x, ir_val after);
 ir_val ir_e_pad(ir_sink *s, ir_val x, const int64_t *low, const int64_t *high, const int64_t *interior);
 ir_val ir_e_gather(ir_sink *s, ir_val x, ir_val index);
 ir_val ir_e_scatter_add(ir_sink *s, ir_val x, ir_val index, ir_val update);

@@ -253,6 +253,7 @@ static infer_fn *const rules[IR_OP_COUNT] = {
     [IR_transpose] = ir_infer_transpose,
     [IR_broadcast] = ir_infer_broadcast,
     [IR_slice] = ir_infer_slice,
+    [IR_checkpoint] = ir_infer_checkpoint,
     [IR_pad] = ir_infer_pad,
     [IR_gather] = ir_infer_gather,
     [IR_scatter_add] = ir_infer_scatter_add,

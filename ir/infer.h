@@ -39,6 +39,7 @@ ir_status ir_infer_reshape(const ir_inference *c);
 ir_status ir_infer_transpose(const ir_inference *c);
 ir_status ir_infer_broadcast(const ir_inference *c);
 ir_status ir_infer_slice(const ir_inference *c);
+ir_status ir_infer_checkpoint(const ir_inference *c);
 ir_status ir_infer_pad(const ir_inference *c);
 /* infer_index.c */
 ir_status ir_infer_gather(const ir_inference *c);

@@ -1,8 +1,10 @@
-/* ir/infer_view.c: shape rules of reshape, transpose, broadcast, slice, and pad, the adjoint of slice.
+/* ir/infer_view.c: shape rules of reshape, transpose, broadcast, slice and checkpoint, and of pad, the
+ * adjoint of slice.
  *
  *   reshape    f32[n,4,3] -> f32[12,n]     equal products of constants, the same symbols as often
  *   broadcast  f32[4,1]   -> f32[2,4,n]    right-aligned; an extent of 1 becomes anything
  *   slice      f32[n,9]   -> f32[n,3]      a symbolic axis only as a whole: its bounds can't be checked
+ *   checkpoint f32[n,4]   -> f32[n,4]      whatever it waits for
  *   pad        f32[3]     -> f32[9]        low + 1 + (d - 1) * (interior + 1) + high */
 #include <string.h>
 
@@ -144,6 +146,11 @@ ir_status ir_infer_slice(const ir_inference *c)
     if (s == IR_OK)
         *c->out = y;
     return s;
+}
+
+ir_status ir_infer_checkpoint(const ir_inference *c)
+{
+    return ir_infer_result(c, c->x[0]);
 }
 
 static ir_status pad_axis(const ir_inference *c, int i, int64_t *out)

@@ -107,7 +107,7 @@ typedef enum {
     IR_LEAF,      /* input variable constant                                               */
     IR_GENERATE,  /* iota random_bits: an element is a function of its linear index        */
     IR_POINTWISE, /* one element of each operand at the same index -> one element          */
-    IR_VIEW,      /* reshape transpose broadcast slice: the same elements at other indices */
+    IR_VIEW,      /* reshape transpose broadcast slice checkpoint: elements of operand 0 at other indices */
     IR_PAD,       /* the adjoint of slice                                                  */
     IR_REDUCE,    /* reduce_sum reduce_max reduce_min argmax                               */
     IR_CONTRACT,  /* dot_general                                                           */
@@ -138,6 +138,7 @@ typedef struct ir_op_info {
 
 extern const ir_op_info ir_ops[IR_OP_COUNT];
 bool ir_op_parse(const char *s, size_t n, ir_op *out);
+bool ir_shares_bytes(ir_op op); /* views that lie in their operand's bytes as they are: reshape, checkpoint */
 
 /* ---- attributes -------------------------------------------------------------------------------------- */
 
@@ -233,6 +234,9 @@ typedef struct ir_node {
     ir_loc loc;
     const char *region; /* NULL or a name */
 } ir_node;
+
+/* Operands whose elements the value depends on, from the front: checkpoint only waits for its second. */
+int ir_operands_read(const ir_node *n);
 
 typedef struct ir_output {
     const char *name;

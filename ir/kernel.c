@@ -298,7 +298,7 @@ static bool push_memory(walk *w, ir_ref r, const ir_map *m)
     ir_ref base = r;
 
     /* A reshape shares its operand's bytes, listed or not. */
-    while (w->g->nodes[base].op == IR_reshape && !is_listed(w->k->outs, w->k->out_count, base)) {
+    while (ir_shares_bytes(w->g->nodes[base].op) && !is_listed(w->k->outs, w->k->out_count, base)) {
         base = w->g->nodes[base].x[0];
     }
     if (is_listed(w->k->nodes, w->k->node_count, base) && w->g->nodes[base].op != IR_constant) {

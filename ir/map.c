@@ -83,7 +83,7 @@ bool ir_map_through(const ir_graph *g, const ir_node *n, const ir_map *m, ir_map
     int64_t used[IR_MAX_RANK] = {0}, moved;
     ir_map r = *m;
 
-    if (n->op == IR_reshape) {
+    if (ir_shares_bytes(n->op)) {
         *out = r;
         return true;
     }

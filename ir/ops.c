@@ -56,6 +56,7 @@
 #define CAMEL_transpose "Transpose"
 #define CAMEL_broadcast "Broadcast"
 #define CAMEL_slice "Slice"
+#define CAMEL_checkpoint "Checkpoint"
 #define CAMEL_pad "Pad"
 #define CAMEL_gather "Gather"
 #define CAMEL_scatter_add "ScatterAdd"
@@ -90,6 +91,16 @@ const ir_op_info ir_ops[IR_OP_COUNT] = {
 #define OP_SELECT(name, facts, dtypes, lo, hi, ...) CHECK(name, 3, dtypes)
 #define OP_OTHER(name, cls, arity, facts, dtypes, lo, hi, ...) CHECK(name, arity, dtypes)
 #include "ops.def"
+
+bool ir_shares_bytes(ir_op op)
+{
+    return op == IR_reshape || op == IR_checkpoint;
+}
+
+int ir_operands_read(const ir_node *n)
+{
+    return n->op == IR_checkpoint ? 1 : n->n;
+}
 
 bool ir_op_parse(const char *s, size_t n, ir_op *out)
 {

@@ -96,7 +96,7 @@ static bool root_fits(const ir_graph *g, const ir_kernel *k)
 /* A reshape that nothing stores is its operand's memory. */
 static ir_ref memory_of(const plan_check *c, ir_ref r)
 {
-    while (c->stored_by[r] < 0 && c->buffer_of[r] < 0 && c->g->nodes[r].op == IR_reshape)
+    while (c->stored_by[r] < 0 && c->buffer_of[r] < 0 && ir_shares_bytes(c->g->nodes[r].op))
         r = c->g->nodes[r].x[0];
     return r;
 }
@@ -128,7 +128,7 @@ static void check_load(void *user, ir_ref node, const ir_map *m, bool loaded)
         return;
     ir_ref r = memory_of(c, node);
     ir_ref source = r;
-    while (c->stored_by[source] < 0 && c->g->nodes[source].op == IR_reshape)
+    while (c->stored_by[source] < 0 && ir_shares_bytes(c->g->nodes[source].op))
         source = c->g->nodes[source].x[0];
     if (!is_outside(c->g, source) && (c->stored_by[source] < 0 || c->stored_by[source] >= c->kernel))
         kernel_fail(c, "it loads %%%u, which no earlier kernel stores", node);
@@ -174,7 +174,7 @@ static bool check_kernel(plan_check *c)
 static bool check_result(plan_check *c, ir_ref r, const char *what)
 {
     ir_ref source = r;
-    while (c->stored_by[source] < 0 && c->g->nodes[source].op == IR_reshape)
+    while (c->stored_by[source] < 0 && ir_shares_bytes(c->g->nodes[source].op))
         source = c->g->nodes[source].x[0];
     if (c->stored_by[source] >= 0 || is_outside(c->g, source))
         return true;

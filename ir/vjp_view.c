@@ -2,7 +2,7 @@
  *
  *   reshape -> reshape back         transpose p -> transpose by the inverse of p
  *   broadcast -> reduce_sum over the repeated axes, then reshape      slice <-> pad (steps become interior
- * zeros) */
+ * zeros)    checkpoint -> dy, and nothing to what it waits for */
 #include "ir/vjp.h"
 #include "ir/emit.h"
 
@@ -59,6 +59,12 @@ void ir_vjp_slice(ir_sink *s, const ir_vjp_call *c)
         }
     }
     c->dx[0] = ir_e_pad(s, c->dy, low, high, interior);
+}
+
+void ir_vjp_checkpoint(ir_sink *s, const ir_vjp_call *c)
+{
+    (void)s;
+    c->dx[0] = c->need & 1 ? c->dy : 0;
 }
 
 void ir_vjp_pad(ir_sink *s, const ir_vjp_call *c)

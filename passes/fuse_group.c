@@ -34,7 +34,7 @@ bool fuse_is_memory_operand(const ir_graph *g, const ir_node *n, int i)
 
 ir_ref fuse_memory_base(const fuse *f, ir_ref r)
 {
-    while (f->role[r] == FUSE_FREE && f->g->nodes[r].op == IR_reshape) {
+    while (f->role[r] == FUSE_FREE && ir_shares_bytes(f->g->nodes[r].op)) {
         r = f->g->nodes[r].x[0];
     }
     return r;
@@ -247,7 +247,7 @@ void fuse_kernel(fuse *f, const fuse_group *m, ir_kernel *k)
         while (depth > 0) { /* FREE operands come along */
             const ir_node *n = &g->nodes[f->stack[--depth]];
 
-            for (int j = 0; j < n->n; j++) {
+            for (int j = 0; j < ir_operands_read(n); j++) {
                 ir_ref x = n->x[j];
 
                 if (f->role[x] == FUSE_FREE && f->mark[x] != f->stamp && !fuse_is_memory_operand(g, n, j)) {

@@ -7,7 +7,10 @@
  * out: the same nodes, then the gradients.  Nodes are processed newest first and the contributions to one
  * value are added in the order in which they arise, operand 0 first, add(old, new): the tape's order, so both
  * engines give the same bits (numerics.md rule 9).  Only nodes on a path from `wrt` to an output are
- * differentiated. Cost: one rule per node on such a path. */
+ * differentiated. Values of checkpointed regions are computed again (gradient_checkpoint.c), which changes no
+ * bit: a repetition stands for the first value, and what flows to it is added there.
+ * Cost: one rule per node on such a path. */
+#include "passes/gradient.h"
 #include "passes/all.h"
 #include "passes/rebuild.h"
 #include "ir/emit.h"
@@ -15,13 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct reverse {
-    ir_graph *g;
-    uint32_t count; /* nodes before the first gradient */
-    uint8_t *path;  /* depends on a wrt through differentiable ops */
-    ir_val *grad;   /* what has been added up so far */
-} reverse;
 
 static void mark_paths(reverse *v, const ir_ref *wrt, int nw)
 {
@@ -33,6 +29,11 @@ static void mark_paths(reverse *v, const ir_ref *wrt, int nw)
     for (ir_ref r = 0; r < v->count; r++) {
         const ir_node *n = &g->nodes[r];
         bool carries = ir_dtype_is_float(n->type.dtype) && !(ir_ops[n->op].facts & IR_NO_GRAD);
+
+        if (v->original && v->original[r] != r) { /* a repetition: its value's gradient is the first one's */
+            v->path[r] = v->path[v->original[r]];
+            continue;
+        }
         for (int i = 0; carries && i < n->n; i++) {
             v->path[r] |= v->path[n->x[i]];
         }
@@ -41,6 +42,7 @@ static void mark_paths(reverse *v, const ir_ref *wrt, int nw)
 
 static void contribute(reverse *v, ir_ref r, ir_val d)
 {
+    r = v->original ? v->original[r] : r;
     if (d) {
         v->grad[r] = v->grad[r] ? ir_e_add(&v->g->sink, v->grad[r], d) : d;
     }
@@ -70,22 +72,37 @@ static ir_val upstream(ir_graph *g, ir_ref o, ir_ref d)
     return ir_val_of(d);
 }
 
+/* Operand i of node r (-1: r itself) as its rule reads it. */
+static ir_val value_read(const reverse *v, const pass_region *p, ir_ref r, int i)
+{
+    const ir_node *n = &v->g->nodes[r];
+    ir_ref x = i < 0 ? r : n->x[i];
+
+    return ir_val_of(p && gradient_reads(n, i) ? v->again[x] : x);
+}
+
 static void differentiate(reverse *v, ir_ref r)
 {
+    const pass_region *p = gradient_region(v->checkpoints, r);
     ir_graph *g = v->g;
     ir_node n = g->nodes[r]; /* a copy: emitting moves the nodes */
     ir_val x[IR_MAX_RANK], dx[IR_MAX_RANK];
     unsigned need = 0;
 
     for (int i = 0; i < n.n; i++) {
-        x[i] = ir_val_of(n.x[i]);
         need |= (unsigned)v->path[n.x[i]] << i;
     }
     if (!need) {
         return;
     }
+    if (p) {
+        gradient_enter(v, p, v->grad[r]);
+    }
+    for (int i = 0; i < n.n; i++) {
+        x[i] = value_read(v, p, r, i);
+    }
     pass_copy_origin(&n, g);
-    ir_vjp(&g->sink, n.op, n.attrs, x, n.n, ir_val_of(r), v->grad[r], need, dx);
+    ir_vjp(&g->sink, n.op, n.attrs, x, n.n, value_read(v, p, r, -1), v->grad[r], need, dx);
     for (int i = 0; i < n.n; i++) {
         if (need >> i & 1) {
             contribute(v, n.x[i], dx[i]);
@@ -126,7 +143,13 @@ static void run_reverse(reverse *v, const ir_ref *outs, const ir_ref *douts, int
 ir_status pass_gradient(ir_graph *g, const ir_ref *outs, const ir_ref *douts, int no, const ir_ref *wrt,
                         int nw, ir_ref *grads)
 {
-    reverse v = {.g = g, .count = g->count};
+    return pass_gradient_checkpointed(g, NULL, outs, douts, no, wrt, nw, grads);
+}
+
+ir_status pass_gradient_checkpointed(ir_graph *g, pass_checkpoints *c, const ir_ref *outs,
+                                     const ir_ref *douts, int no, const ir_ref *wrt, int nw, ir_ref *grads)
+{
+    reverse v = {.g = g, .count = g->count, .checkpoints = c && c->region_count ? c : NULL};
     ir_loc loc = g->sink.loc;
     const char *region = g->sink.region;
 
@@ -135,11 +158,11 @@ ir_status pass_gradient(ir_graph *g, const ir_ref *outs, const ir_ref *douts, in
     }
     v.path = calloc(v.count + 1, sizeof *v.path);
     v.grad = calloc(v.count + 1, sizeof *v.grad);
-    if (v.path && v.grad) {
+    if (!v.path || !v.grad) {
+        ir_fail(&g->error, IR_ENOMEM, "out of memory in a gradient");
+    } else if (!v.checkpoints || gradient_checkpoints_open(&v)) {
         mark_paths(&v, wrt, nw);
         run_reverse(&v, outs, douts, no);
-    } else {
-        ir_fail(&g->error, IR_ENOMEM, "out of memory in a gradient");
     }
     for (int i = 0; i < nw; i++) {
         bool found = g->error.status == IR_OK && v.grad[wrt[i]];
@@ -147,6 +170,7 @@ ir_status pass_gradient(ir_graph *g, const ir_ref *outs, const ir_ref *douts, in
     }
     free(v.path);
     free(v.grad);
+    gradient_checkpoints_close(&v);
     g->sink.loc = loc;
     g->sink.region = region;
     return g->error.status;

@@ -47,9 +47,33 @@ ir_graph *pass_run(pass_context *pc, const ir_graph *g, const pass_info *const *
 ir_graph *pass_run_pipeline(pass_context *pc, const ir_graph *g, const char *stop_after, pass_report *reports,
                             int *report_count, pass_observer *observe, void *user, ir_ref *map);
 
+/* Checkpointed regions of a graph under definition: runs of nodes whose values the gradient computes again
+ * instead of keeping them.  `again` are the nodes that gradients so far made for that, with the node whose
+ * value each repeats: to further gradients they are one value.  Zeroed to begin with; freed by the owner. */
+typedef struct pass_region {
+    ir_ref first, end, result; /* nodes first..end-1; result: kept, IR_NONE for none */
+} pass_region;
+
+typedef struct pass_again {
+    ir_ref node, of;
+} pass_again;
+
+typedef struct pass_checkpoints {
+    pass_region *regions; /* ascending, apart */
+    int region_count, region_room;
+    pass_again *again; /* ascending by node */
+    size_t again_count, again_room;
+} pass_checkpoints;
+
+bool pass_checkpoints_add(pass_checkpoints *c, pass_region r); /* false: out of memory */
+void pass_checkpoints_free(pass_checkpoints *c);
+
 /* Symbolic reverse mode on the graph as the user wrote it: appends to g the gradients of sum over i of
  * <outs[i], douts[i]> with respect to wrt[0..nw), in the tape's order (numerics.md rule 9).  douts[i]
  * IR_NONE: ones (a scalar out only). grads[i] = IR_NONE where the value is not reached. */
+ir_status pass_gradient_checkpointed(ir_graph *g, pass_checkpoints *c, const ir_ref *outs,
+                                     const ir_ref *douts, int no, const ir_ref *wrt, int nw, ir_ref *grads);
+/* The same without checkpoints. */
 ir_status pass_gradient(ir_graph *g, const ir_ref *outs, const ir_ref *douts, int no, const ir_ref *wrt,
                         int nw, ir_ref *grads);
 

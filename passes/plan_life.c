@@ -78,7 +78,7 @@ static bool load(plan *p, ir_ref r, int kernel)
         if (v->made >= 0) {
             return true;
         }
-        if (n->op == IR_reshape) {
+        if (ir_shares_bytes(n->op)) {
             v->alias = n->x[0];
             r = v->alias;
             continue;

@@ -305,17 +305,21 @@ static ir_status run_rule(backward *b, rt_tape_node *n)
 {
     rt_context *c = b->c;
     ir_val x[RT_MAX_OPERANDS], dx[RT_MAX_OPERANDS] = {0};
-    tdm_tensor *y = saved_result(b, n);
+    tdm_tensor *y;
     unsigned need = 0;
 
-    if (!y) {
-        return c->error.status;
-    }
     for (int i = 0; i < n->n; i++) {
         x[i] = rt_val(n->saved[i]);
         if (n->next[i] && n->next[i]->wanted) {
             need |= 1u << i;
         }
+    }
+    if (need && n->incoming && n->empty && rt_checkpoint_fill(c, n)) {
+        return c->error.status;
+    }
+    y = saved_result(b, n);
+    if (!y) {
+        return c->error.status;
     }
     if (need && n->incoming) {
         c->sink.loc = n->loc;
@@ -449,6 +453,7 @@ static ir_status run(backward *b, tdm_tensor *const *outs, tdm_tensor *const *do
 {
     rt_context *c = b->c;
     rt_scope scope = {c->scope, NULL};
+    rt_checkpoint *checkpoint = c->checkpoint;
     bool grad_mode = c->grad_mode;
     ir_loc loc = c->sink.loc;
     ir_status s;
@@ -457,6 +462,7 @@ static ir_status run(backward *b, tdm_tensor *const *outs, tdm_tensor *const *do
         return c->error.status;
     }
     c->grad_mode = b->create_graph;
+    c->checkpoint = NULL; /* a region around it: gradients are no part of it */
     c->scope = &scope;
     hold_nodes(b, true);
     s = seed(b, outs, douts, no);
@@ -468,6 +474,7 @@ static ir_status run(backward *b, tdm_tensor *const *outs, tdm_tensor *const *do
     c->scope = scope.outer;
     rt_scope_drain(&scope);
     c->grad_mode = grad_mode;
+    c->checkpoint = checkpoint;
     c->sink.loc = loc;
     return s;
 }

@@ -48,6 +48,7 @@ void rt_context_destroy(rt_context *c)
     if (!c->caches) {
         return;
     }
+    rt_checkpoint_close(c);
     c->caches->unopened = 0;
     while (c->scope->outer) {
         rt_scope_close(c);

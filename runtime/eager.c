@@ -172,6 +172,10 @@ static tdm_tensor *run(rt_context *c, ir_op op, const ir_attrs *a, tdm_tensor *c
 {
     tdm_tensor *y = result(c, op, a, x, n);
 
+    if (y && c->checkpoint && !rt_checkpoint_log(c, op, a, x, n, y)) {
+        rt_release(y);
+        return NULL;
+    }
     if (y && must_record(c, op, x, n, y) && !rt_tape_record(c, op, a, x, n, y)) {
         rt_release(y);
         return NULL;

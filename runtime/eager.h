@@ -46,7 +46,8 @@ struct rt_caches {
     tdm_tensor *placeholder; /* the last one made for the tape: most ops in a row have one type */
     rt_tape_node *dying;     /* nodes without references whose links are still to be dropped */
     bool draining;
-    uint64_t run; /* number of the last backward */
+    uint64_t run;         /* number of the last backward */
+    uint64_t checkpoints; /* number of the last checkpointed region */
 };
 
 /* cache.c.  NULL + sticky IR_ENOMEM on failure.  `bytes` of put must be those of get. */
@@ -98,6 +99,17 @@ static inline bool rt_same_type(const ir_type *a, const ir_type *b)
     }
     return true;
 }
+
+void rt_drop_storage(tdm_tensor *t); /* what is left is a placeholder */
+
+/* checkpoint.c */
+/* y = op(x...) was computed while a region is open; false when out of memory. */
+bool rt_checkpoint_log(rt_context *c, ir_op op, const ir_attrs *a, tdm_tensor *const *x, int n,
+                       tdm_tensor *y);
+bool rt_checkpoint_note(rt_context *c, rt_tape_node *n);        /* n was recorded in the region */
+ir_status rt_checkpoint_check(rt_context *c, rt_checkpoint *k); /* is what it reads as it was? */
+ir_status rt_checkpoint_fill(rt_context *c, rt_tape_node *n);   /* n's empty slots */
+void rt_checkpoint_leave(rt_context *c, rt_tape_node *n);       /* n dies with empty slots */
 
 /* scope.c */
 static inline tdm_tensor *rt_scope_join(rt_scope *s, tdm_tensor *t)

@@ -109,7 +109,7 @@ bool rt_tape_record(rt_context *c, ir_op op, const ir_attrs *a, tdm_tensor *cons
     if (!node) {
         return false;
     }
-    if (!fill(c, node, a, x, n, y)) {
+    if (!fill(c, node, a, x, n, y) || (c->checkpoint && !rt_checkpoint_note(c, node))) {
         rt_node_release(c, node);
         return false;
     }
@@ -159,7 +159,7 @@ ir_status rt_node_check_saved(rt_context *c, const rt_tape_node *n)
             return changed(c, n, i);
         }
     }
-    return IR_OK;
+    return n->empty ? rt_checkpoint_check(c, n->checkpoint) : IR_OK;
 }
 
 /* Placeholders stay: a node that saved no value may run again. */
@@ -177,6 +177,9 @@ void rt_node_drop_saved(rt_context *c, rt_tape_node *n)
 
 static void node_free(rt_context *c, rt_tape_node *n)
 {
+    if (n->empty) {
+        rt_checkpoint_leave(c, n);
+    }
     for (int i = 0; i < 4; i++) {
         rt_release(n->saved[i]);
     }

@@ -29,6 +29,7 @@ static rt_storage *storage_new(rt_context *c, size_t bytes)
     s->refs = 1;
     s->version = 0;
     s->busy = 0;
+    s->slots = 0;
     s->changed = (ir_loc){0};
     c->live_bytes += bytes;
     if (c->live_bytes > c->peak_bytes) {
@@ -138,11 +139,20 @@ tdm_tensor *rt_alias_at(tdm_tensor *t, const rt_array *a)
         memcpy(v->a.strides, a->strides, sizeof v->a.strides);
         v->a.data = a->data;
         v->storage = t->storage;
+        v->made_in = t->made_in;
+        v->made_at = t->made_at;
         if (v->storage) {
             v->storage->refs++;
         }
     }
     return v;
+}
+
+void rt_drop_storage(tdm_tensor *t)
+{
+    storage_release(t->ctx, t->storage);
+    t->storage = NULL;
+    t->a.data = NULL;
 }
 
 tdm_tensor *rt_alias(tdm_tensor *t)

@@ -14,6 +14,7 @@ typedef struct tdm_tensor tdm_tensor;
 typedef struct rt_context rt_context;
 typedef struct rt_scope rt_scope;
 typedef struct rt_tape_node rt_tape_node;
+typedef struct rt_checkpoint rt_checkpoint;
 
 typedef struct rt_storage {
     void *data;
@@ -21,6 +22,7 @@ typedef struct rt_storage {
     uint32_t refs;
     uint32_t version; /* counts in-place changes (assign) */
     uint32_t busy;    /* a running program is about to write it (frontend/exec.c) */
+    uint32_t slots;   /* scratch of closing a checkpointed region: saved slots seen so far */
     ir_loc changed;   /* the user's line of the last one: named when a saved value turns out to be changed */
 } rt_storage;
 
@@ -39,6 +41,9 @@ struct tdm_tensor {
     tdm_tensor *grad;
     ir_loc loc;       /* where it was made */
     const char *name; /* parameters; NULL else.  Not owned: must live as long as the context */
+    /* Made in the checkpointed region of this number, as this entry of its log; 0: in none. */
+    uint64_t made_in;
+    uint32_t made_at;
     /* symbolic tensors (frontend/): a node of a graph, which may be gone: its serial number tells */
     ir_graph *graph;
     uint64_t graph_serial;
@@ -57,6 +62,9 @@ struct rt_tape_node {
     /* operands x, z, w (0..2) and result (3): tensors, or typed placeholders where the row saves nothing */
     tdm_tensor *saved[4];
     uint32_t saved_version[4];
+    /* bit i: saved[i] is a value of this checkpointed region, to be computed again (checkpoint.c) */
+    uint8_t empty;
+    rt_checkpoint *checkpoint;
     /* saved values are gone: a second backward is an error that mentions retain_graph */
     bool freed;
     /* AccumulateGrad only: the leaf it adds into; not owned, NULL once the leaf is gone */
@@ -82,8 +90,9 @@ struct rt_context {
     uint64_t rng_counter; /* next Philox call */
     /* storage now and at most: what compare and train report as eager memory */
     size_t live_bytes, peak_bytes;
-    double *op_ns;            /* NULL, or one accumulator per ir_op: profile */
-    struct rt_caches *caches; /* free lists of tensors, tape nodes and small storages */
+    rt_checkpoint *checkpoint; /* the region that is open, or NULL */
+    double *op_ns;             /* NULL, or one accumulator per ir_op: profile */
+    struct rt_caches *caches;  /* free lists of tensors, tape nodes and small storages */
 };
 
 /* Initialises with one scope open, grad mode on.  pool may be NULL; level NULL: best. */
@@ -133,6 +142,12 @@ ir_status rt_assign(tdm_tensor *t, const tdm_tensor *value);
 ir_status rt_backward(rt_context *c, tdm_tensor *const *outs, tdm_tensor *const *douts, int no,
                       tdm_tensor *const *wrt, int nw, tdm_tensor **grads, bool retain_graph,
                       bool create_graph);
+
+/* A checkpointed region: what ops between the two calls save for backward is dropped at the close, unless
+ * held elsewhere, and computed again when the gradient gets there: the same bits, for one more run of those
+ * ops. One at a time; scopes are the caller's. */
+void rt_checkpoint_open(rt_context *c);
+void rt_checkpoint_close(rt_context *c); /* nothing if none is open */
 
 #define rt_val(t) ((ir_val)(t))
 #define rt_tensor_of(v) ((tdm_tensor *)(v))

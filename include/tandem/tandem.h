@@ -224,6 +224,20 @@ TDM_API tdm_status tdm_gradients(tdm_tensor *const *outs, tdm_tensor *const *dou
                                  tdm_tensor *const *inputs, int n_inputs, tdm_tensor **grads, unsigned flags,
                                  tdm_loc at);
 
+/* Checkpointed regions: backward computes the values of ops between open and close again instead of keeping
+ * them from forward, in both engines: less memory for one more run of those ops, the same bits (random ops
+ * draw the same numbers again).  Kept are what the region reads from outside, its result, and whatever is
+ * still used after it.  A region is also a scope: close keeps `result` and frees the rest; other results are
+ * kept with tdm_keep.  Regions inside a region belong to it.  What a region reads must not be assigned before
+ * backward (eagerly an error there).  A stack of n layers in regions of sqrt(n) layers needs memory for about
+ * 2 sqrt(n).
+ * Errors: ESTATE for a close without an open, and a graph opened or closed inside. */
+TDM_API tdm_status tdm_checkpoint_open(tdm_context *ctx);
+TDM_API tdm_tensor *tdm_checkpoint_close(tdm_context *ctx, tdm_tensor *result, tdm_loc at);
+/* fn(user, x) as one region */
+TDM_API tdm_tensor *tdm_checkpoint(tdm_tensor *(*fn)(void *user, tdm_tensor *x), void *user, tdm_tensor *x,
+                                   tdm_loc at);
+
 /* The tape, by name: "MulBackward0"; next(i) leads to the node of operand i, NULL where none is needed. */
 TDM_API const tdm_grad_fn *tdm_grad_fn_of(const tdm_tensor *t); /* NULL for leaves */
 TDM_API const char *tdm_grad_fn_name(const tdm_grad_fn *f);
@@ -466,6 +480,8 @@ TDM_API void tdm_exec_free(tdm_exec *e);
 #define tdm_arange(...) tdm_arange(__VA_ARGS__, TDM_HERE)
 #define tdm_backward_with(...) tdm_backward_with(__VA_ARGS__, TDM_HERE)
 #define tdm_gradients(...) tdm_gradients(__VA_ARGS__, TDM_HERE)
+#define tdm_checkpoint_close(...) tdm_checkpoint_close(__VA_ARGS__, TDM_HERE)
+#define tdm_checkpoint(...) tdm_checkpoint(__VA_ARGS__, TDM_HERE)
 #define tdm_neg(...) tdm_neg(__VA_ARGS__, TDM_HERE)
 #define tdm_abs(...) tdm_abs(__VA_ARGS__, TDM_HERE)
 #define tdm_sign(...) tdm_sign(__VA_ARGS__, TDM_HERE)

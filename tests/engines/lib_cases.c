@@ -255,6 +255,13 @@ static ir_val v_slice(ir_sink *s, const op_case *c, ir_val x)
     return ir_e_slice(s, x, c->p, c->p + r, c->p + 2 * r);
 }
 
+/* waits for something that is not read */
+static ir_val v_checkpoint(ir_sink *s, const op_case *c, ir_val x)
+{
+    (void)c;
+    return ir_e_checkpoint(s, x, ir_e_eq(s, x, x));
+}
+
 static ir_val v_pad(ir_sink *s, const op_case *c, ir_val x)
 {
     int r = c->in[0].type.rank;
@@ -271,6 +278,7 @@ VIEW(reshape)
 VIEW(transpose)
 VIEW(broadcast)
 VIEW(slice)
+VIEW(checkpoint)
 VIEW(pad)
 
 typedef struct view_row {
@@ -308,6 +316,9 @@ static const view_row views[] = {
     {IR_slice, b_slice, {9, 65}, {0, 7, 9, 60, 1, 2}},
     {IR_slice, b_slice, {3, 5, 17}, {0, 1, 2, 3, 5, 17, 2, 3, 5}},
     {IR_slice, b_slice, {2, 3, 5, 7}, {1, 0, 1, 0, 2, 3, 4, 7, 1, 2, 1, 3}},
+    {IR_checkpoint, b_checkpoint, {1}, {0}},
+    {IR_checkpoint, b_checkpoint, {3, 129}, {0}},
+    {IR_checkpoint, b_checkpoint, {2, 3, 5, 7}, {0}},
     {IR_pad, b_pad, {7}, {3, 0, 0}},
     {IR_pad, b_pad, {17}, {0, 5, 2}},
     {IR_pad, b_pad, {3, 17}, {1, 2, 0, 1, 0, 0}},

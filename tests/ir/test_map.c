@@ -55,7 +55,7 @@ static void view(const ir_graph *g, const ir_node *n, const elements *x, element
 
     y->count = ir_type_elements(&n->type);
     for (int64_t e = 0; e < y->count; e++) {
-        if (n->op == IR_reshape) {
+        if (ir_shares_bytes(n->op)) {
             y->at[e] = x->at[e];
             continue;
         }

@@ -464,7 +464,7 @@ static void view(ir_op op, const ir_attrs *a, const rt_array *x, const rt_array 
     for (int64_t i = 0; i < ir_type_elements(&y->type); i++) {
         int64_t rest = i, offset = 0;
 
-        for (int j = y->type.rank - 1; j >= 0 && op != IR_reshape; j--) {
+        for (int j = y->type.rank - 1; j >= 0 && !ir_shares_bytes(op); j--) {
             int64_t at = rest % y->type.dims[j];
             int axis = op == IR_transpose   ? a->axes[j]
                        : op == IR_broadcast ? j - y->type.rank + x->type.rank
@@ -476,7 +476,7 @@ static void view(ir_op op, const ir_attrs *a, const rt_array *x, const rt_array 
             if (axis >= 0 && x->type.dims[axis] > 1)
                 offset += at * x->strides[axis];
         }
-        store(y, i, load(x, op == IR_reshape ? offset_of(x, i) : offset));
+        store(y, i, load(x, ir_shares_bytes(op) ? offset_of(x, i) : offset));
     }
 }
 

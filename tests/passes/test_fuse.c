@@ -400,7 +400,7 @@ static void check_read(void *user, ir_ref r, const ir_map *m, bool loaded)
     if (!loaded || ir_ops[c->g->nodes[r].op].cls == IR_LEAF) {
         return;
     }
-    while (c->stored[base] < 0 && c->g->nodes[base].op == IR_reshape) {
+    while (c->stored[base] < 0 && ir_shares_bytes(c->g->nodes[base].op)) {
         base = c->g->nodes[base].x[0];
     }
     if (ir_ops[c->g->nodes[base].op].cls != IR_LEAF &&

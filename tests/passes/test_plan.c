@@ -40,7 +40,7 @@ typedef struct pair_list {
 /* Reshapes hold the same elements as their operand. */
 static ir_ref canonical(const ir_graph *g, ir_ref r)
 {
-    while (g->nodes[r].op == IR_reshape) {
+    while (ir_shares_bytes(g->nodes[r].op)) {
         r = g->nodes[r].x[0];
     }
     return r;
