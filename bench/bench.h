@@ -17,18 +17,29 @@ typedef struct bench_tensor {
     unsigned seed; /* 0: the value `shift` everywhere */
     float scale, shift;
     unsigned below;
+    void (*fill)(void *to, int64_t n); /* instead of a seed */
 } bench_tensor;
+
+/* A parameter of a network; its values follow from name, shape and place (bench_parameter). */
+typedef struct bench_param {
+    const char *name;
+    tdm_dims shape;
+} bench_param;
 
 typedef struct bench_workload {
     const char *name;
     bench_kind kind;
     tdm_tensor *(*model)(tdm_tensor *const *x, tdm_tensor *const *params);
-    bench_tensor inputs[8], params[8]; /* end at a NULL name */
-    unsigned wrt;                      /* GRADIENT: bit i: gradient of input i */
-    bool with_forward;                 /* GRADIENT: y is an output too */
-    tdm_dims dy;                       /* GRADIENT: shape of y; upstream U(77) */
+    bench_tensor inputs[8];   /* ends at a NULL name */
+    bench_param params[8];    /* the first parameters; ends at a NULL name */
+    const bench_param *block; /* then `blocks` times these, ended by a NULL name */
+    int blocks;
+    bench_param last[4]; /* then these */
+    unsigned wrt;        /* GRADIENT: bit i: gradient of input i */
+    bool with_forward;   /* GRADIENT: y is an output too */
+    tdm_dims dy;         /* GRADIENT: shape of y; upstream U(77) */
     bool dy_ones;
-    double lr; /* TRAIN: SGD */
+    tdm_optimizer *(*optimizer)(tdm_tensor *const *params, int n); /* TRAIN */
 } bench_workload;
 
 /* NULL past the end. */
@@ -49,6 +60,22 @@ int bench_job_outputs(bench_job *j, tdm_tensor **out, int room);
 void bench_uniform(float *to, int64_t n, unsigned seed, float scale, float shift);
 void bench_integers(int64_t *to, int64_t n, unsigned seed, unsigned below);
 tdm_tensor *bench_make(tdm_context *ctx, const bench_tensor *t);
+/* Parameter i of a network, made by the harness's rule from seed i + 1: matrices u sqrt(3 / fan_in), vectors
+ * named *weight 1 + 0.1 u, other vectors 0.1 u.  False past the end. */
+bool bench_parameter(const bench_workload *w, int i, bench_tensor *out);
+int bench_parameters(const bench_workload *w); /* how many */
+
+/* nets.c: the networks that are more than a line. */
+extern const bench_param bench_block_384[], bench_block_768[], bench_block_256[];
+tdm_tensor *bench_minilm(tdm_tensor *const *x, tdm_tensor *const *p);
+tdm_tensor *bench_gpt2s(tdm_tensor *const *x, tdm_tensor *const *p);
+tdm_tensor *bench_nanogpt_loss(tdm_tensor *const *x, tdm_tensor *const *p);
+tdm_tensor *bench_gcn_loss(tdm_tensor *const *x, tdm_tensor *const *p);
+/* The graph of gcn_train: random edges, then a loop at each node; weights of D^-1/2 (A + I) D^-1/2. */
+enum { BENCH_NODES = 2708, BENCH_EDGES = 10556 + BENCH_NODES };
+void bench_gcn_src(void *to, int64_t n);
+void bench_gcn_dst(void *to, int64_t n);
+void bench_gcn_weight(void *to, int64_t n);
 
 typedef struct bench_print {
     tdm_dims shape;

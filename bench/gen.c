@@ -41,18 +41,68 @@ tdm_tensor *bench_make(tdm_context *ctx, const bench_tensor *t)
     int64_t n = 1;
     for (int i = 0; i < t->shape.rank; i++)
         n *= t->shape.dims[i];
-    if (!t->seed)
+    if (!t->seed && !t->fill)
         return tdm_full(ctx, t->dtype, t->shape, (double)t->shift);
     void *data = malloc((size_t)n * tdm_dtype_size(t->dtype));
     if (!data)
         return NULL;
-    if (t->dtype == TDM_F32)
+    if (t->fill)
+        t->fill(data, n);
+    else if (t->dtype == TDM_F32)
         bench_uniform(data, n, t->seed, t->scale, t->shift);
     else
         bench_integers(data, n, t->seed, t->below);
     tdm_tensor *x = tdm_from_data(ctx, t->dtype, t->shape, data);
     free(data);
     return x;
+}
+
+static int count(const bench_param *list, int most)
+{
+    int n = 0;
+    while (n < most && list && list[n].name)
+        n++;
+    return n;
+}
+
+enum { MOST_FIRST = 8, MOST_BLOCK = 64, MOST_LAST = 4 };
+
+int bench_parameters(const bench_workload *w)
+{
+    return count(w->params, MOST_FIRST) + w->blocks * count(w->block, MOST_BLOCK) + count(w->last, MOST_LAST);
+}
+
+/* Parameter i's row in the workload; NULL past the end. */
+static const bench_param *find(const bench_workload *w, int i)
+{
+    int first = count(w->params, MOST_FIRST), block = count(w->block, MOST_BLOCK);
+    if (i < first)
+        return &w->params[i];
+    i -= first;
+    if (i < w->blocks * block)
+        return &w->block[i % block];
+    i -= w->blocks * block;
+    return i < count(w->last, MOST_LAST) ? &w->last[i] : NULL;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+bool bench_parameter(const bench_workload *w, int i, bench_tensor *out)
+{
+    const bench_param *p = find(w, i);
+    double fan_in = 1;
+    if (!p)
+        return false;
+    *out = (bench_tensor){.name = p->name, .dtype = TDM_F32, .shape = p->shape, .seed = (unsigned)i + 1};
+    for (int k = 1; k < p->shape.rank; k++)
+        fan_in *= (double)p->shape.dims[k];
+    out->scale = p->shape.rank > 1 ? (float)sqrt(3 / fan_in) : 0.1f;
+    out->shift = p->shape.rank == 1 && ends_with(p->name, "weight") ? 1 : 0;
+    return true;
 }
 
 /* Elements of f32 or f64 as doubles. */

@@ -12,7 +12,7 @@ struct bench_job {
     const bench_workload *w;
     bool eager;
     int n_inputs, n_params, n_wrt;
-    tdm_tensor *inputs[MOST], *params[MOST], *dy, *wrt[MOST];
+    tdm_tensor *inputs[MOST], **params, *dy, *wrt[MOST];
     tdm_optimizer *opt;
     tdm_graph *graph;
     tdm_program *program;
@@ -35,10 +35,12 @@ static bool make_tensors(bench_job *j)
     const bench_workload *w = j->w;
     for (; j->n_inputs < MOST && w->inputs[j->n_inputs].name; j->n_inputs++)
         j->inputs[j->n_inputs] = tdm_hold(bench_make(j->ctx, &w->inputs[j->n_inputs]));
-    for (; j->n_params < MOST && w->params[j->n_params].name; j->n_params++) {
-        tdm_tensor *p = bench_make(j->ctx, &w->params[j->n_params]);
-        j->params[j->n_params] =
-            w->kind == BENCH_TRAIN ? tdm_parameter(p, w->params[j->n_params].name) : tdm_hold(p);
+    j->params = calloc((size_t)bench_parameters(w) + 1, sizeof *j->params);
+    if (!j->params)
+        return false;
+    for (bench_tensor t; bench_parameter(w, j->n_params, &t); j->n_params++) {
+        tdm_tensor *p = bench_make(j->ctx, &t);
+        j->params[j->n_params] = w->kind == BENCH_TRAIN ? tdm_parameter(p, t.name) : tdm_hold(p);
     }
     if (w->kind == BENCH_GRADIENT) {
         bench_tensor dy = {.name = "dy",
@@ -50,7 +52,7 @@ static bool make_tensors(bench_job *j)
         j->dy = tdm_hold(bench_make(j->ctx, &dy));
     }
     if (w->kind == BENCH_TRAIN)
-        j->opt = tdm_sgd(j->params, j->n_params, w->lr, 0, 0, false);
+        j->opt = w->optimizer(j->params, j->n_params);
     return tdm_ok(j->ctx);
 }
 
@@ -229,6 +231,7 @@ void bench_job_free(bench_job *j)
         tdm_release(j->inputs[i]);
     for (int i = 0; i < j->n_params; i++)
         tdm_release(j->params[i]);
+    free(j->params);
     tdm_release(j->dy);
     tdm_release(j->losses);
     tdm_release(j->first_param);

@@ -94,11 +94,7 @@ static tdm_tensor *mlp_loss(tdm_tensor *const *x, tdm_tensor *const *p)
 #define U(n, s, ...) F(n, s, 1.0f, 0.0f, __VA_ARGS__)
 #define LABELS(n, s, m, ...) {.name = n, .dtype = TDM_I64, .shape = D(__VA_ARGS__), .seed = s, .below = m}
 
-/* sqrt(3 / fan_in), as the harness scales 2-d weights. */
-#define W784 0.06185895741317419f
-#define W768 0.0625f
-#define W512 0.07654655446197431f
-#define W256 0.10825317547305482f
+#define P(n, ...) {n, D(__VA_ARGS__)}
 
 #define SEED_INPUTS {F("x", 0, 0, 2.0f, 1), F("w", 0, 0, 1.0f, 1)}
 #define CHAIN_INPUTS(n) {U("x", 101, n), F("w", 102, 0.01f, 1.0f, n), F("b", 103, 0.01f, 0.0f, n)}
@@ -124,21 +120,31 @@ static tdm_tensor *mlp_loss(tdm_tensor *const *x, tdm_tensor *const *p)
     {                                                                                                  \
         .name = "linear_" #m, .kind = BENCH_FORWARD, .model = linear, .inputs = {U("x", 101, m, 768)}, \
         .params = {                                                                                    \
-            F("w", 1, W768, 0.0f, 3072, 768)                                                           \
+            P("w", 3072, 768)                                                                          \
         }                                                                                              \
     }
-#define MLP(b)                                                                      \
-    {                                                                               \
-        .name = "mlp_train_" #b, .kind = BENCH_TRAIN, .model = mlp_loss, .lr = 0.1, \
-        .inputs = {U("x", 101, b, 784), LABELS("labels", 102, 10, b)}, .params = {  \
-            F("w1", 1, W784, 0.0f, 512, 784),                                       \
-            F("b1", 2, 0.1f, 0.0f, 512),                                            \
-            F("w2", 3, W512, 0.0f, 256, 512),                                       \
-            F("b2", 4, 0.1f, 0.0f, 256),                                            \
-            F("w3", 5, W256, 0.0f, 10, 256),                                        \
-            F("b3", 6, 0.1f, 0.0f, 10)                                              \
-        }                                                                           \
+#define MLP(b)                                                                             \
+    {                                                                                      \
+        .name = "mlp_train_" #b, .kind = BENCH_TRAIN, .model = mlp_loss, .optimizer = sgd, \
+        .inputs = {U("x", 101, b, 784), LABELS("labels", 102, 10, b)}, .params = {         \
+            P("w1", 512, 784),                                                             \
+            P("b1", 512),                                                                  \
+            P("w2", 256, 512),                                                             \
+            P("b2", 256),                                                                  \
+            P("w3", 10, 256),                                                              \
+            P("b3", 10)                                                                    \
+        }                                                                                  \
     }
+
+static tdm_optimizer *sgd(tdm_tensor *const *params, int n)
+{
+    return tdm_sgd(params, n, 0.1, 0, 0, false);
+}
+
+static tdm_optimizer *adamw(tdm_tensor *const *params, int n)
+{
+    return tdm_adamw(params, n, 3e-4, 0.9, 0.95, 1e-8, 0.1);
+}
 
 static const bench_workload workloads[] = {
     {.name = "seed_fwd", .kind = BENCH_FORWARD, .model = seed, .inputs = SEED_INPUTS},
@@ -200,9 +206,43 @@ static const bench_workload workloads[] = {
      .kind = BENCH_FORWARD,
      .model = linear_gelu,
      .inputs = {U("x", 101, 512, 768)},
-     .params = {F("w", 1, W768, 0.0f, 3072, 768), F("b", 2, 0.1f, 0.0f, 3072)}},
+     .params = {P("w", 3072, 768), P("b", 3072)}},
+    {.name = "minilm",
+     .kind = BENCH_FORWARD,
+     .model = bench_minilm,
+     .inputs = {LABELS("ids", 101, 30522, 1, 128)},
+     .params = {P("tok.weight", 30522, 384), P("pos.weight", 128, 384), P("ln.weight", 384),
+                P("ln.bias", 384)},
+     .block = bench_block_384,
+     .blocks = 6},
+    {.name = "gpt2s",
+     .kind = BENCH_FORWARD,
+     .model = bench_gpt2s,
+     .inputs = {U("x", 101, 1, 64, 768)},
+     .block = bench_block_768,
+     .blocks = 12,
+     .last = {P("ln.weight", 768), P("ln.bias", 768)}},
     MLP(128),
     MLP(8),
+    {.name = "nanogpt_train",
+     .kind = BENCH_TRAIN,
+     .model = bench_nanogpt_loss,
+     .optimizer = adamw,
+     .inputs = {LABELS("ids", 101, 256, 8, 128), LABELS("targets", 102, 256, 8, 128)},
+     .params = {P("tok.weight", 256, 256), P("pos.weight", 128, 256)},
+     .block = bench_block_256,
+     .blocks = 4,
+     .last = {P("ln.weight", 256), P("ln.bias", 256), P("head.weight", 256, 256)}},
+    {.name = "gcn_train",
+     .kind = BENCH_TRAIN,
+     .model = bench_gcn_loss,
+     .optimizer = sgd,
+     .inputs = {U("x", 101, BENCH_NODES, 1433),
+                {.name = "src", .dtype = TDM_I64, .shape = D(BENCH_EDGES), .fill = bench_gcn_src},
+                {.name = "dst", .dtype = TDM_I64, .shape = D(BENCH_EDGES), .fill = bench_gcn_dst},
+                {.name = "weight", .dtype = TDM_F32, .shape = D(BENCH_EDGES), .fill = bench_gcn_weight},
+                LABELS("labels", 104, 7, BENCH_NODES)},
+     .params = {P("f1.weight", 16, 1433), P("f1.bias", 16), P("f2.weight", 7, 16), P("f2.bias", 7)}},
 };
 
 const bench_workload *bench_at(int i)
