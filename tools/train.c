@@ -9,7 +9,7 @@
 
 #include <sha256.h>
 
-const train_job *const train_jobs[] = {&train_fashion, &train_digits, &train_cora, NULL};
+const train_job *const train_jobs[] = {&train_fashion, &train_digits, &train_cora, &train_shakespeare, NULL};
 
 int train_runs(const train_plan *p)
 {
@@ -52,10 +52,14 @@ void train_shuffle(int *order, int n, uint64_t seed, int epoch)
 static tdm_tensor *train_step(void *user, tdm_tensor *const *x)
 {
     trainer *t = user;
-    tdm_tensor *loss = t->plan->job->loss(t, x);
+    const train_job *job = t->plan->job;
+    tdm_tensor *loss = job->loss(t, x);
     tdm_zero_grad(t->opt);
     tdm_backward(loss);
-    tdm_step(t->opt);
+    if (job->rate)
+        tdm_step_with(t->opt, job->rate(t));
+    else
+        tdm_step(t->opt);
     return loss;
 }
 

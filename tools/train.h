@@ -49,23 +49,24 @@ typedef struct trainer {
 } trainer;
 
 struct train_job {
-    const char *name, *about; /* about: lines of --help */
-    int epochs;               /* default */
-    const char *metric, *key,
-        *result;               /* names: of the epochs' metric, its key in JSON, of the result or NULL */
-    bool share;                /* metric and result are shares, printed as % */
-    const char *const *models; /* names, where there are several */
+    const char *name, *about;                        /* about: lines of --help */
+    int epochs;                                      /* default */
+    const char *metric, *key;                        /* of the epochs: its name, its key in JSON */
+    const char *result;                              /* name of the figure of merit; NULL: there is none */
+    bool share;                                      /* metric and result are shares, printed as % */
+    const char *const *models;                       /* names, where there are several */
     bool (*prepare)(train_plan *p, const char *dir); /* data, counts and a headline; false after a message */
     void (*free_data)(void *data);
     bool (*open)(trainer *t); /* parameters, optimiser, inputs of step and eval, eval's function */
     tdm_tensor *(*loss)(trainer *t, tdm_tensor *const *x); /* x: step's inputs */
+    tdm_tensor *(*rate)(trainer *t);    /* learning rate of the step; NULL: the optimiser's own */
     void (*fill)(trainer *t, int step); /* step's inputs, by the seed and the step; or NULL */
     double (*evaluate)(trainer *t);     /* the metric after an epoch */
     void (*finish)(trainer *t);         /* after the last epoch; or NULL */
     void (*close)(trainer *t);          /* or NULL */
 };
 
-extern const train_job train_fashion, train_digits, train_cora;
+extern const train_job train_fashion, train_digits, train_cora, train_shakespeare;
 extern const train_job *const train_jobs[]; /* ends with NULL */
 
 int train_runs(const train_plan *p);
