@@ -134,24 +134,6 @@ tdm_tensor *tdm_layer_norm(tdm_tensor *x, tdm_tensor *gamma, tdm_tensor *beta, d
     return fe_end(&c, ir_c_layer_norm(c.s, vx, vg, vb, eps));
 }
 
-tdm_tensor *tdm_mse(tdm_tensor *x, tdm_tensor *target, tdm_loc at)
-{
-    fe_call c;
-    if (!fe_begin(&c, fe_context_of(x, target, NULL), "mse", at, true))
-        return fe_end(&c, 0);
-    ir_val vx = fe_use(&c, x, "x"), vt = fe_use(&c, target, "target");
-    return fe_end(&c, ir_c_mse(c.s, vx, vt));
-}
-
-tdm_tensor *tdm_cross_entropy(tdm_tensor *logits, tdm_tensor *targets, tdm_loc at)
-{
-    fe_call c;
-    if (!fe_begin(&c, fe_context_of(logits, targets, NULL), "cross_entropy", at, true))
-        return fe_end(&c, 0);
-    ir_val vx = fe_use(&c, logits, "logits"), vt = fe_use(&c, targets, "targets");
-    return fe_end(&c, ir_c_cross_entropy(c.s, vx, vt));
-}
-
 ir_val fe_take_random(fe_call *c, unsigned calls, uint64_t *offset)
 {
     rt_context *rt = &c->ctx->rt;

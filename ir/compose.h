@@ -28,9 +28,28 @@ ir_val ir_c_softmax(ir_sink *s, ir_val x, int axis);
 ir_val ir_c_log_softmax(ir_sink *s, ir_val x, int axis);
 /* last axis; gamma, beta may be 0 */
 ir_val ir_c_layer_norm(ir_sink *s, ir_val x, ir_val gamma, ir_val beta, double eps);
-ir_val ir_c_mse(ir_sink *s, ir_val x, ir_val target); /* mean over all */
-/* [.., c] float, [..] integer: mean of -log_softmax[target] */
-ir_val ir_c_cross_entropy(ir_sink *s, ir_val logits, ir_val targets);
+/* compose_loss.c: of every element, or of every row of the last axis, then mean, sum or neither */
+typedef enum { IR_REDUCE_MEAN, IR_REDUCE_SUM, IR_REDUCE_NONE } ir_reduction;
+ir_val ir_c_l1(ir_sink *s, ir_val x, ir_val target, ir_reduction r);
+ir_val ir_c_mse(ir_sink *s, ir_val x, ir_val target, ir_reduction r);
+ir_val ir_c_huber(ir_sink *s, ir_val x, ir_val target, double delta, ir_reduction r);
+ir_val ir_c_smooth_l1(ir_sink *s, ir_val x, ir_val target, double beta, ir_reduction r);
+ir_val ir_c_bce(ir_sink *s, ir_val x, ir_val target, ir_reduction r); /* x: probabilities */
+ir_val ir_c_bce_with_logits(ir_sink *s, ir_val x, ir_val target, ir_val pos_weight /* broadcasts; or 0 */,
+                            ir_reduction r);
+/* x: log-probabilities; target: probabilities or their logarithms */
+ir_val ir_c_kl_div(ir_sink *s, ir_val x, ir_val target, bool log_target, ir_reduction r);
+typedef struct ir_class_loss {
+    ir_val weight; /* [classes] or 0 */
+    double label_smoothing;
+    bool ignore; /* targets equal to ignore_index add nothing and are not counted */
+    int64_t ignore_index;
+    ir_reduction reduction; /* mean: over the weights of the targets that count */
+} ir_class_loss;
+/* log-probabilities [.., c], targets integer [..] */
+ir_val ir_c_nll(ir_sink *s, ir_val x, ir_val targets, const ir_class_loss *how);
+/* logits [.., c], targets integer [..] or probabilities [.., c] */
+ir_val ir_c_cross_entropy(ir_sink *s, ir_val logits, ir_val targets, const ir_class_loss *how);
 /* compose_attention.c */
 typedef struct ir_attention {
     ir_val mask;    /* 0: none; broadcasts to [.., L, S]: bool, true where seen, or of q's dtype, added */

@@ -1,4 +1,4 @@
-/* ir/compose_nn.c: activations, softmax and its relatives, layer_norm, losses (compose.h).
+/* ir/compose_nn.c: activations, softmax and its relatives, layer_norm (compose.h).
  *
  *   softmax      e = exp(x - stop_gradient(max x));  y = e / sum e
  *   log_softmax  d = x - stop_gradient(max x);       y = d - log sum exp d
@@ -6,8 +6,7 @@
  * passes
  *
  * The maximum only shifts, so no gradient flows through it.  Everything is pointwise ops and reductions over
- * one axis: each of these, forward and backward, fuses into one row kernel.  cross_entropy picks the target
- * by a compare with iota rather than by a gather for the same reason. */
+ * one axis: each of these, forward and backward, fuses into one row kernel. */
 #include "ir/compose.h"
 #include "ir/compose_check.h"
 #include "ir/emit.h"
@@ -174,55 +173,6 @@ ir_val ir_c_layer_norm(ir_sink *s, ir_val x, ir_val gamma, ir_val beta, double e
         if (beta) {
             y = ir_e_add(s, y, ir_e_broadcast(s, beta, t.rank, t.dims));
         }
-    }
-    return ir_c_close(s, outer, y);
-}
-
-/* ---- losses
- * ---------------------------------------------------------------------------------------------------------
- */
-
-ir_val ir_c_mse(ir_sink *s, ir_val x, ir_val target)
-{
-    const char *outer = ir_c_open(s, "mse");
-    ir_val y = 0;
-
-    if (ir_c_float(s, "mse", x) && ir_c_same_type(s, "mse", x, target)) {
-        ir_val d = ir_e_sub(s, x, target);
-        y = ir_c_mean(s, ir_e_mul(s, d, d), NULL, 0, false);
-    }
-    return ir_c_close(s, outer, y);
-}
-
-/* logits [.., c], targets [..]: the same leading axes */
-static bool entropy_fits(ir_sink *s, ir_val logits, ir_val targets)
-{
-    if (!ir_c_float(s, "cross_entropy", logits) || !ir_c_integer(s, "cross_entropy", targets)) {
-        return false;
-    }
-    ir_type tl = ir_c_type(s, logits), tt = ir_c_type(s, targets);
-    bool fits = tl.rank == tt.rank + 1 && tl.dims[tl.rank - 1] > 0;
-    for (int i = 0; fits && i < tt.rank; i++) {
-        fits = tl.dims[i] == tt.dims[i];
-    }
-    return fits || ir_c_misfit(s, "cross_entropy", "logits [.., classes] and targets [..] do not fit", logits,
-                               targets);
-}
-
-/* A target outside 0..c-1 is no class: it adds 0 to the loss and still counts in the mean. */
-ir_val ir_c_cross_entropy(ir_sink *s, ir_val logits, ir_val targets)
-{
-    const char *outer = ir_c_open(s, "cross_entropy");
-    ir_val y = 0;
-
-    if (entropy_fits(s, logits, targets)) {
-        ir_type t = ir_c_type(s, logits);
-        int last = t.rank - 1;
-        ir_val lp = ir_c_log_softmax(s, logits, last);
-        ir_val target = ir_c_is_class(s, targets, t.dims[last]);
-        ir_val picked = lp ? ir_e_select(s, target, lp, ir_e_like(s, lp, 0)) : 0;
-        ir_val loss = ir_e_neg(s, ir_e_reduce(s, IR_reduce_sum, picked, &last, 1, false));
-        y = loss ? ir_c_mean(s, loss, NULL, 0, false) : 0;
     }
     return ir_c_close(s, outer, y);
 }

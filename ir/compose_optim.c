@@ -47,8 +47,10 @@ static ir_val decayed(ir_sink *s, ir_val g, ir_val p, double weight_decay)
 /* A scalar repeated to p's shape, rounded to its dtype first. */
 static ir_val spread(ir_sink *s, ir_val scalar, ir_val p)
 {
+    if (!p) {
+        return 0;
+    }
     ir_type t = ir_c_type(s, p);
-
     return ir_e_broadcast(s, ir_e_convert(s, scalar, t.dtype), t.rank, t.dims);
 }
 

@@ -334,39 +334,6 @@ TDM_API tdm_tensor *tdm_log_softmax(tdm_tensor *x, int axis, tdm_loc at);
 /* last axis */
 TDM_API tdm_tensor *tdm_layer_norm(tdm_tensor *x, tdm_tensor *gamma, tdm_tensor *beta, double eps,
                                    tdm_loc at);
-/* mean of squares, a scalar */
-TDM_API tdm_tensor *tdm_mse(tdm_tensor *x, tdm_tensor *target, tdm_loc at);
-/* [.., c], integer [..]; mean, nats */
-TDM_API tdm_tensor *tdm_cross_entropy(tdm_tensor *logits, tdm_tensor *targets, tdm_loc at);
-
-/* How queries attend to keys.  Zeros (or NULL for the whole) say: to every key, scaled by 1 / sqrt E. */
-typedef struct tdm_attention {
-    /* broadcasts to the scores [.., L, S]: bool, true where a query may see a key, or of q's dtype, added to
-     * the scores */
-    tdm_tensor *mask;
-    bool causal;    /* query i sees keys 0 .. i (also where L and S differ) */
-    double scale;   /* of the scores; 0: 1 / sqrt E */
-    double dropout; /* weights are zeroed with this probability, as tdm_dropout; takes a counter if not 0 */
-} tdm_attention;
-/* softmax(q k^T scale + mask) v.  q [.., L, E], k [.., S, E], v [.., S, Ev], leading axes broadcast ->
- * [.., L, Ev]; f32 or f64.  A query that may see no key gives zeros and no gradient.  Formula: Vaswani et al.
- * 2017, arXiv 1706.03762. */
-TDM_API tdm_tensor *tdm_scaled_dot_product_attention(tdm_tensor *q, tdm_tensor *k, tdm_tensor *v,
-                                                     const tdm_attention *how, tdm_loc at);
-/* Packed weights, as torch.nn.MultiheadAttention has them: rows of in_weight are query, key, value. */
-typedef struct tdm_projections {
-    tdm_tensor *in_weight;  /* [3E, E] */
-    tdm_tensor *in_bias;    /* [3E] or NULL */
-    tdm_tensor *out_weight; /* [out, E] */
-    tdm_tensor *out_bias;   /* [out] or NULL */
-} tdm_projections;
-/* query [.., L, E], key and value [.., S, E] (self-attention: one tensor three times) -> [.., L, out].
- * heads divides E.  The mask broadcasts to [.., heads, L, S]: one of keys per sequence is [batch, 1, 1, S].
- * Operands that are one tensor are projected by one product. */
-TDM_API tdm_tensor *tdm_multi_head_attention(tdm_tensor *query, tdm_tensor *key, tdm_tensor *value,
-                                             const tdm_projections *w, int heads, const tdm_attention *how,
-                                             tdm_loc at);
-
 /* Random (Philox4x32-10 keyed by the context's seed; each call takes the next counters of the stream; a graph
  * takes its counters at each run, so both engines draw the same). */
 /* [lo, hi) */
@@ -381,68 +348,6 @@ TDM_API tdm_tensor *tdm_dropout(tdm_tensor *x, double p, tdm_loc at);
 /* Sets a leaf's value: now, or in an open graph when the program has run (a variable; later reads see the new
  * value). */
 TDM_API tdm_status tdm_assign(tdm_tensor *variable, tdm_tensor *value, tdm_loc at);
-
-/* ---- optimisers --------------------------------------------------------------------------------------- */
-/* PyTorch's formulas, written out in ir/compose_optim.c.  Parameters are leaves
- * that require gradients; settings are numbers >= 0, betas and alpha in [0, 1).  State, step count and
- * learning rate are variables: in an open graph tdm_step becomes assigns to them and to the parameters, and a
- * compiled step reads them at each run.  NULL on error. */
-TDM_API tdm_optimizer *tdm_sgd(tdm_tensor *const *params, int n, double lr, double momentum,
-                               double weight_decay, bool nesterov);
-TDM_API tdm_optimizer *tdm_adam(tdm_tensor *const *params, int n, double lr, double beta1, double beta2,
-                                double eps, double weight_decay);
-/* the greatest v so far in place of v */
-TDM_API tdm_optimizer *tdm_amsgrad(tdm_tensor *const *params, int n, double lr, double beta1, double beta2,
-                                   double eps, double weight_decay);
-/* weight decay shrinks the parameter instead of joining its gradient */
-TDM_API tdm_optimizer *tdm_adamw(tdm_tensor *const *params, int n, double lr, double beta1, double beta2,
-                                 double eps, double weight_decay);
-TDM_API tdm_optimizer *tdm_rmsprop(tdm_tensor *const *params, int n, double lr, double alpha, double eps,
-                                   double weight_decay, double momentum, bool centered);
-TDM_API tdm_optimizer *tdm_adagrad(tdm_tensor *const *params, int n, double lr, double lr_decay,
-                                   double weight_decay, double initial, double eps);
-/* Chen et al. 2023, arXiv 2302.06675; decay as adamw */
-TDM_API tdm_optimizer *tdm_lion(tdm_tensor *const *params, int n, double lr, double beta1, double beta2,
-                                double weight_decay);
-TDM_API void tdm_optimizer_free(tdm_optimizer *opt);
-TDM_API void tdm_zero_grad(tdm_optimizer *opt);
-TDM_API tdm_status tdm_step(tdm_optimizer *opt, tdm_loc at); /* parameters without .grad stay */
-/* tdm_step with this learning rate, a float scalar of the current engine, in place of the optimiser's own. */
-TDM_API tdm_status tdm_step_with(tdm_optimizer *opt, tdm_tensor *lr, tdm_loc at);
-
-/* The learning rate of tdm_step: setting it changes the next run of a compiled step too. */
-TDM_API double tdm_learning_rate(const tdm_optimizer *opt);
-TDM_API tdm_status tdm_set_learning_rate(tdm_optimizer *opt, double lr);
-TDM_API tdm_tensor *tdm_steps(tdm_optimizer *opt); /* steps taken: a variable f64[], 0 at first */
-/* Tensor i of the state that a resumed run needs, and its name: "step", "lr", then "PARAMETER.m", .. (a
- * parameter without a name, or with the name of an earlier one, gets its number).  False past the end. */
-TDM_API bool tdm_optimizer_state(tdm_optimizer *opt, int i, const char **name, tdm_tensor **state);
-
-/* Schedules: factors of a learning rate by the number t of steps taken, a float scalar.  Ops like any other,
- * so a compiled step follows its schedule.  They compose:
- *
- *     tdm_tensor *t = tdm_steps(opt), *later = tdm_relu(tdm_sub_scalar(t, 100));
- *     tdm_tensor *factor = tdm_mul(tdm_lr_linear(t, 0.01, 1, 100), tdm_lr_cosine(later, 900, 0.1));
- *     tdm_step_with(opt, tdm_mul_scalar(factor, 3e-4)); */
-/* gamma^floor(t / every) */
-TDM_API tdm_tensor *tdm_lr_step(tdm_tensor *t, int64_t every, double gamma, tdm_loc at);
-/* gamma^(number of milestones <= t) */
-TDM_API tdm_tensor *tdm_lr_multi_step(tdm_tensor *t, const int64_t *milestones, int n, double gamma,
-                                      tdm_loc at);
-/* gamma^t */
-TDM_API tdm_tensor *tdm_lr_exponential(tdm_tensor *t, double gamma, tdm_loc at);
-/* from at t = 0, to from t = steps on: a warm-up where to is 1 */
-TDM_API tdm_tensor *tdm_lr_linear(tdm_tensor *t, double from, double to, int64_t steps, tdm_loc at);
-/* half a cosine from 1 at t = 0 to least from t = steps on */
-TDM_API tdm_tensor *tdm_lr_cosine(tdm_tensor *t, int64_t steps, double least, tdm_loc at);
-
-/* Scales every .grad by min(most / (norm + 1e-6), 1), where norm is that of all gradients as one vector: kind
- * 2 or INFINITY.  Returns the norm before, an f64 scalar; not finite, it makes the gradients NaN.  Errors:
- * ESTATE if no parameter has a gradient. */
-TDM_API tdm_tensor *tdm_clip_grad_norm(tdm_tensor *const *params, int n, double most, double kind,
-                                       tdm_loc at);
-/* Every element of every .grad into -most .. most. */
-TDM_API tdm_status tdm_clip_grad_value(tdm_tensor *const *params, int n, double most, tdm_loc at);
 
 /* ---- graphs, programs, executions --------------------------------------------------------------------- */
 
@@ -557,23 +462,10 @@ TDM_API void tdm_exec_free(tdm_exec *e);
 #define tdm_softmax(...) tdm_softmax(__VA_ARGS__, TDM_HERE)
 #define tdm_log_softmax(...) tdm_log_softmax(__VA_ARGS__, TDM_HERE)
 #define tdm_layer_norm(...) tdm_layer_norm(__VA_ARGS__, TDM_HERE)
-#define tdm_mse(...) tdm_mse(__VA_ARGS__, TDM_HERE)
-#define tdm_cross_entropy(...) tdm_cross_entropy(__VA_ARGS__, TDM_HERE)
-#define tdm_scaled_dot_product_attention(...) tdm_scaled_dot_product_attention(__VA_ARGS__, TDM_HERE)
-#define tdm_multi_head_attention(...) tdm_multi_head_attention(__VA_ARGS__, TDM_HERE)
 #define tdm_uniform(...) tdm_uniform(__VA_ARGS__, TDM_HERE)
 #define tdm_normal(...) tdm_normal(__VA_ARGS__, TDM_HERE)
 #define tdm_dropout(...) tdm_dropout(__VA_ARGS__, TDM_HERE)
 #define tdm_assign(...) tdm_assign(__VA_ARGS__, TDM_HERE)
-#define tdm_step(...) tdm_step(__VA_ARGS__, TDM_HERE)
-#define tdm_step_with(...) tdm_step_with(__VA_ARGS__, TDM_HERE)
-#define tdm_lr_step(...) tdm_lr_step(__VA_ARGS__, TDM_HERE)
-#define tdm_lr_multi_step(...) tdm_lr_multi_step(__VA_ARGS__, TDM_HERE)
-#define tdm_lr_exponential(...) tdm_lr_exponential(__VA_ARGS__, TDM_HERE)
-#define tdm_lr_linear(...) tdm_lr_linear(__VA_ARGS__, TDM_HERE)
-#define tdm_lr_cosine(...) tdm_lr_cosine(__VA_ARGS__, TDM_HERE)
-#define tdm_clip_grad_norm(...) tdm_clip_grad_norm(__VA_ARGS__, TDM_HERE)
-#define tdm_clip_grad_value(...) tdm_clip_grad_value(__VA_ARGS__, TDM_HERE)
 #define tdm_input(...) tdm_input(__VA_ARGS__, TDM_HERE)
 #define tdm_output(...) tdm_output(__VA_ARGS__, TDM_HERE)
 #endif
@@ -581,4 +473,7 @@ TDM_API void tdm_exec_free(tdm_exec *e);
 #if defined __cplusplus
 }
 #endif
+
+#include <tandem/nn.h> /* losses, attention, optimisers */
+
 #endif

@@ -51,6 +51,7 @@ void cases_leaves(case_list *l);
 void cases_composites(case_list *l);
 void cases_attention(case_list *l);
 void cases_optim(case_list *l);
+void cases_losses(case_list *l);
 void cases_all(case_list *l);
 void cases_free(case_list *l);
 

@@ -28,8 +28,6 @@ BUILD(logsumexp, y[0] = ir_c_logsumexp(s, x[0], (int)c->p[0], c->p[1]))
 BUILD(softmax, y[0] = ir_c_softmax(s, x[0], (int)c->p[0]))
 BUILD(log_softmax, y[0] = ir_c_log_softmax(s, x[0], (int)c->p[0]))
 BUILD(layer_norm, y[0] = ir_c_layer_norm(s, x[0], c->n > 1 ? x[1] : 0, c->n > 2 ? x[2] : 0, 1e-5))
-BUILD(mse, y[0] = ir_c_mse(s, x[0], x[1]))
-BUILD(cross_entropy, y[0] = ir_c_cross_entropy(s, x[0], x[1]))
 BUILD(uniform, y[0] = ir_c_uniform(s, &c->in[1].type, x[0], (uint64_t)c->p[0], -2, 3);
       y[1] = ir_e_mul(s, y[0], x[1]))
 BUILD(normal, y[0] = ir_c_normal(s, &c->in[1].type, x[0], (uint64_t)c->p[0], 0.5, 2);
@@ -100,11 +98,6 @@ static void add_rows(case_list *l)
         CASE(silu, true, i % 2, .in = {x});
     }
     CASE(gelu, true, false, .in = {SCALAR}, .p = {1});
-    CASE(mse, true, false, .in = {T(3, 17), T(3, 17)});
-    CASE(mse, true, true, .in = {T(129), T(129)});
-    CASE(cross_entropy, true, false, .in = {T(17, 10), INDEX(i64, 0, 10, 17)});
-    CASE(cross_entropy, true, false, .in = {T(5), INDEX(i32, 0, 5, 0)});
-    CASE(cross_entropy, true, false, .in = {T(2, 3, 17), INDEX(i32, 0, 17, 2, 3)});
 }
 
 static void add_random(case_list *l)

@@ -182,8 +182,8 @@ static void test_dtypes(void **state)
     refused(ctx, TDM_EDTYPE, tdm_gather(x, d), "gather", "f64[2,3]", HERE);
     refused(ctx, TDM_EDTYPE, tdm_matmul(x, d), "f32[2,3]", "f64[2,3]", HERE);
     refused(ctx, TDM_EDTYPE, tdm_softmax(i, 0), "i32[2]", HERE);
-    refused(ctx, TDM_EDTYPE, tdm_cross_entropy(x, tdm_zeros(ctx, TDM_F32, tdm_shape(2))), "cross_entropy",
-            HERE);
+    refused(ctx, TDM_ESHAPE, tdm_cross_entropy(x, tdm_zeros(ctx, TDM_F32, tdm_shape(2))), "cross_entropy",
+            "integer", "f32[2]", HERE);
     refused(ctx, TDM_EDTYPE, tdm_dropout(i, 0.5), "i32[2]", HERE);
     refused(ctx, TDM_EDTYPE, tdm_convert(x, (tdm_dtype)99), "convert", "99", HERE);
     refused(ctx, TDM_EDTYPE, tdm_convert(x, (tdm_dtype)-1), "convert", "-1", HERE);

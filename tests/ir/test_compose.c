@@ -143,7 +143,7 @@ static void check_softmax(bench *b)
     expect(b, "softmax", ir_c_softmax(b->s, x, -1), soft, N);
     expect(b, "log_softmax", ir_c_log_softmax(b->s, x, 1), log_soft, N);
     expect(b, "logsumexp", ir_c_logsumexp(b->s, x, 1, false), lse, R);
-    expect(b, "cross_entropy", ir_c_cross_entropy(b->s, x, t), &loss, 1);
+    expect(b, "cross_entropy", ir_c_cross_entropy(b->s, x, t, &(ir_class_loss){0}), &loss, 1);
 }
 
 static void check_norm(bench *b)
@@ -187,7 +187,7 @@ static void check_activations(bench *b)
     expect(b, "gelu tanh", ir_c_gelu(b->s, x, true), tanh_form, N);
     expect(b, "silu", ir_c_silu(b->s, x), silu, N);
     expect(b, "square", ir_c_square(b->s, x), square, N);
-    expect(b, "mse", ir_c_mse(b->s, x, z), &mse, 1);
+    expect(b, "mse", ir_c_mse(b->s, x, z, IR_REDUCE_MEAN), &mse, 1);
 }
 
 /* x [2,3,4], w [5,4], bias [5]; a [2,1,3,4] b [2,4,5] */
@@ -398,7 +398,7 @@ static void structure(void **state)
     assert_int_equal(count_op(b.g, IR_dot_general), 1);
     assert_string_equal(b.g->nodes[ir_ref_of(y)].region, "linear");
     ir_ref from = b.g->count;
-    assert_true(ir_c_cross_entropy(b.s, y, targets) != 0);
+    assert_true(ir_c_cross_entropy(b.s, y, targets, &(ir_class_loss){0}) != 0);
     for (ir_ref r = from; r < b.g->count; r++) {
         assert_string_equal(b.g->nodes[r].region, "cross_entropy"); /* the outermost name wins */
     }
@@ -463,14 +463,14 @@ static ir_val bad_targets(bench *b)
 {
     ir_val x = input(b, 2, DIMS(2, 3));
 
-    return ir_c_cross_entropy(b->s, x, input_of(b, IR_DT_i64, 0, 3, 1, DIMS(3)));
+    return ir_c_cross_entropy(b->s, x, input_of(b, IR_DT_i64, 0, 3, 1, DIMS(3)), &(ir_class_loss){0});
 }
 
 static ir_val bad_target_dtype(bench *b)
 {
     ir_val x = input(b, 2, DIMS(2, 3));
 
-    return ir_c_cross_entropy(b->s, x, input(b, 1, DIMS(2)));
+    return ir_c_cross_entropy(b->s, x, input(b, 1, DIMS(2)), &(ir_class_loss){0});
 }
 
 static ir_val bad_gelu(bench *b)
@@ -489,7 +489,7 @@ static ir_val bad_mse(bench *b)
 {
     ir_val x = input(b, 2, DIMS(2, 3));
 
-    return ir_c_mse(b->s, x, input(b, 1, DIMS(3)));
+    return ir_c_mse(b->s, x, input(b, 1, DIMS(3)), IR_REDUCE_MEAN);
 }
 
 static void refusals(void **state)
@@ -509,7 +509,7 @@ static void refusals(void **state)
         {bad_repeat, IR_ESHAPE, {"axis 1", "twice", "f32[2,3]"}},
         {bad_gamma, IR_ESHAPE, {"layer_norm", "f32[2,3]", "f32[2]"}},
         {bad_targets, IR_ESHAPE, {"cross_entropy", "f32[2,3]", "i64[3]"}},
-        {bad_target_dtype, IR_EDTYPE, {"cross_entropy", "integer", "f32[2]"}},
+        {bad_target_dtype, IR_ESHAPE, {"cross_entropy", "integer", "f32[2]"}},
         {bad_gelu, IR_EDTYPE, {"gelu", "f32 or f64", "i32[3]"}},
         {bad_dropout, IR_EARG, {"dropout", "1.5", "[0, 1]"}},
         {bad_mse, IR_ESHAPE, {"mse", "f32[2,3]", "f32[3]"}},

@@ -411,12 +411,12 @@ static ir_val b_layer_norm(ir_sink *s, const ir_val *x)
 
 static ir_val b_mse(ir_sink *s, const ir_val *x)
 {
-    return ir_c_mse(s, x[0], x[1]);
+    return ir_c_mse(s, x[0], x[1], IR_REDUCE_MEAN);
 }
 
 static ir_val b_cross_entropy(ir_sink *s, const ir_val *x)
 {
-    return ir_c_cross_entropy(s, x[0], x[1]);
+    return ir_c_cross_entropy(s, x[0], x[1], &(ir_class_loss){0});
 }
 
 static const grad_case cases[] = {

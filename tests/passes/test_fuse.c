@@ -155,7 +155,8 @@ static void test_cross_entropy(void **state)
 
     (void)state;
     open_graph("loss");
-    output("loss", ir_c_cross_entropy(s, input("x", 64, 10), ir_val_of(ir_graph_input(g, "t", &t))));
+    output("loss", ir_c_cross_entropy(s, input("x", 64, 10), ir_val_of(ir_graph_input(g, "t", &t)),
+                                      &(ir_class_loss){0}));
     out = fused(2); /* the rows; their mean */
     assert_int_equal(count_kind(out, IR_K_ROW), 2);
     ir_graph_free(out);
@@ -240,8 +241,8 @@ static void test_train_step(void **state)
     lr = ir_val_of(ir_graph_variable(g, "lr", &scalar));
     next = ir_e_add(s, step, ir_e_like(s, step, 1));
     h = ir_e_relu(s, ir_c_linear(s, input("x", 128, 784), p[0], p[1]));
-    loss = ir_ref_of(
-        ir_c_cross_entropy(s, ir_c_linear(s, h, p[2], p[3]), ir_val_of(ir_graph_input(g, "t", &t))));
+    loss = ir_ref_of(ir_c_cross_entropy(s, ir_c_linear(s, h, p[2], p[3]),
+                                        ir_val_of(ir_graph_input(g, "t", &t)), &(ir_class_loss){0}));
     for (int i = 0; i < 4; i++) {
         wrt[i] = ir_ref_of(p[i]);
     }
