@@ -1,4 +1,5 @@
-/* frontend/attention.c: public attention: the door around ir/compose_attention.c. */
+/* frontend/attention.c: public attention and positions: the door around ir/compose_attention.c and
+ * ir/compose_position.c. */
 #include "frontend/fe.h"
 #include "ir/compose.h"
 
@@ -55,4 +56,50 @@ tdm_tensor *tdm_multi_head_attention(tdm_tensor *query, tdm_tensor *key, tdm_ten
     if (!x[0] || !x[1] || !x[2] || !projections(&c, w, &p) || !attention(&c, how, &a))
         return fe_end(&c, 0);
     return fe_end(&c, ir_c_multi_head_attention(c.s, x, &p, heads, &a));
+}
+
+/* ---- positions ----------------------------------------------------------------------------------------- */
+
+tdm_tensor *tdm_rotary(tdm_tensor *x, tdm_tensor *cosine, tdm_tensor *sine, bool interleaved, tdm_loc at)
+{
+    fe_call c;
+    if (!fe_begin(&c, fe_context_of(x, cosine, sine), "rotary", at, true))
+        return fe_end(&c, 0);
+    ir_val vx = fe_use(&c, x, "x"), vc = fe_use(&c, cosine, "cosine"), vs = fe_use(&c, sine, "sine");
+    return fe_end(&c, ir_c_rotary(c.s, vx, vc, vs, interleaved));
+}
+
+static bool known_dtype(fe_call *c, tdm_dtype d)
+{
+    if (!fe_valid_dtype(d))
+        fe_fail(c->ctx, c->at, IR_EDTYPE, "%s: %d is not a dtype", c->op, (int)d);
+    return fe_valid_dtype(d);
+}
+
+static tdm_tensor *rotary_table(tdm_context *ctx, tdm_dtype d, int64_t n, int64_t width, double base,
+                                bool cosine, tdm_loc at)
+{
+    fe_call c;
+    if (!fe_begin(&c, ctx, "rotary_table", at, true) || !known_dtype(&c, d))
+        return fe_end(&c, 0);
+    return fe_end(&c, ir_c_rotary_table(c.s, (ir_dtype)d, n, width, base, cosine));
+}
+
+tdm_tensor *tdm_rotary_cos(tdm_context *ctx, tdm_dtype d, int64_t n, int64_t width, double base, tdm_loc at)
+{
+    return rotary_table(ctx, d, n, width, base, true, at);
+}
+
+tdm_tensor *tdm_rotary_sin(tdm_context *ctx, tdm_dtype d, int64_t n, int64_t width, double base, tdm_loc at)
+{
+    return rotary_table(ctx, d, n, width, base, false, at);
+}
+
+tdm_tensor *tdm_sinusoidal_positions(tdm_context *ctx, tdm_dtype d, int64_t n, int64_t width, double base,
+                                     tdm_loc at)
+{
+    fe_call c;
+    if (!fe_begin(&c, ctx, "sinusoidal_positions", at, true) || !known_dtype(&c, d))
+        return fe_end(&c, 0);
+    return fe_end(&c, ir_c_sinusoidal_positions(c.s, (ir_dtype)d, n, width, base));
 }

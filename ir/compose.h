@@ -68,6 +68,12 @@ typedef struct ir_projections {
 /* x: query [.., L, E], key and value [.., S, E]; the mask broadcasts to [.., heads, L, S]: [.., L, out] */
 ir_val ir_c_multi_head_attention(ir_sink *s, const ir_val x[3], const ir_projections *w, int64_t heads,
                                  const ir_attention *how);
+/* compose_position.c */
+/* x [.., L, D], tables [.., L, D/2]; pairs are (i, i + D/2), or (2i, 2i + 1) */
+ir_val ir_c_rotary(ir_sink *s, ir_val x, ir_val cosine, ir_val sine, bool interleaved);
+ir_val ir_c_rotary_table(ir_sink *s, ir_dtype d, int64_t n, int64_t width, double base,
+                         bool cosine /* else sine */);
+ir_val ir_c_sinusoidal_positions(ir_sink *s, ir_dtype d, int64_t n, int64_t width, double base);
 /* compose_random.c: `state` u32[4]; each takes the counter at `offset` */
 ir_val ir_c_uniform(ir_sink *s, const ir_type *t, ir_val state, uint64_t offset, double lo, double hi);
 /* Box-Muller; takes 2 counters */

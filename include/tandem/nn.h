@@ -1,4 +1,4 @@
-/* What networks are trained with: losses, attention, optimisers, schedules.  A part of tandem.h,
+/* What networks are trained with: losses, attention, positions, optimisers, schedules.  A part of tandem.h,
  * which includes it and says how errors, scopes and the caller's place work. */
 #ifndef TANDEM_NN_H
 #define TANDEM_NN_H
@@ -52,7 +52,7 @@ TDM_API tdm_tensor *tdm_cross_entropy_with(tdm_tensor *logits, tdm_tensor *targe
                                            tdm_loc at);
 TDM_API tdm_tensor *tdm_cross_entropy(tdm_tensor *logits, tdm_tensor *targets, tdm_loc at); /* how: NULL */
 
-/* ---- attention ---------------------------------------------------------------------------------------- */
+/* ---- attention and positions -------------------------------------------------------------------------- */
 
 /* How queries attend to keys.  Zeros (or NULL for the whole) say: to every key, scaled by 1 / sqrt E. */
 typedef struct tdm_attention {
@@ -81,6 +81,21 @@ typedef struct tdm_projections {
 TDM_API tdm_tensor *tdm_multi_head_attention(tdm_tensor *query, tdm_tensor *key, tdm_tensor *value,
                                              const tdm_projections *w, int heads, const tdm_attention *how,
                                              tdm_loc at);
+
+/* Rotary embedding: each pair (a, b) of x's last axis becomes (a cos - b sin, b cos + a sin).  x [.., L, D],
+ * D even; tables [.., L, D/2] broadcast to x's leading axes.  Pairs are (i, i + D/2), or (2i, 2i + 1) if
+ * interleaved.  Su et al. 2021, arXiv 2104.09864. */
+TDM_API tdm_tensor *tdm_rotary(tdm_tensor *x, tdm_tensor *cosine, tdm_tensor *sine, bool interleaved,
+                               tdm_loc at);
+/* cos and sin of p base^(-2i / width) for positions p = 0..n-1: [n, width/2], rounded from f64; base is 10000
+ * as a rule */
+TDM_API tdm_tensor *tdm_rotary_cos(tdm_context *ctx, tdm_dtype d, int64_t n, int64_t width, double base,
+                                   tdm_loc at);
+TDM_API tdm_tensor *tdm_rotary_sin(tdm_context *ctx, tdm_dtype d, int64_t n, int64_t width, double base,
+                                   tdm_loc at);
+/* [n, width]: the sines of the same angles at even, the cosines at odd places (arXiv 1706.03762) */
+TDM_API tdm_tensor *tdm_sinusoidal_positions(tdm_context *ctx, tdm_dtype d, int64_t n, int64_t width,
+                                             double base, tdm_loc at);
 
 /* ---- optimisers --------------------------------------------------------------------------------------- */
 /* PyTorch's formulas, written out in ir/compose_optim.c.  Parameters are leaves
@@ -159,6 +174,10 @@ TDM_API tdm_status tdm_clip_grad_value(tdm_tensor *const *params, int n, double 
 #define tdm_cross_entropy(...) tdm_cross_entropy(__VA_ARGS__, TDM_HERE)
 #define tdm_scaled_dot_product_attention(...) tdm_scaled_dot_product_attention(__VA_ARGS__, TDM_HERE)
 #define tdm_multi_head_attention(...) tdm_multi_head_attention(__VA_ARGS__, TDM_HERE)
+#define tdm_rotary(...) tdm_rotary(__VA_ARGS__, TDM_HERE)
+#define tdm_rotary_cos(...) tdm_rotary_cos(__VA_ARGS__, TDM_HERE)
+#define tdm_rotary_sin(...) tdm_rotary_sin(__VA_ARGS__, TDM_HERE)
+#define tdm_sinusoidal_positions(...) tdm_sinusoidal_positions(__VA_ARGS__, TDM_HERE)
 #define tdm_step(...) tdm_step(__VA_ARGS__, TDM_HERE)
 #define tdm_step_with(...) tdm_step_with(__VA_ARGS__, TDM_HERE)
 #define tdm_lr_step(...) tdm_lr_step(__VA_ARGS__, TDM_HERE)

@@ -1,4 +1,5 @@
-/* tests/engines/lib_cases_attention.c: cases of attention (ir/compose_attention.c). */
+/* tests/engines/lib_cases_attention.c: cases of attention and positions (ir/compose_attention.c,
+ * ir/compose_position.c). */
 #include "ir/compose.h"
 #include "ir/emit.h"
 #include "tests/engines/lib_composites.h"
@@ -58,8 +59,28 @@ static void add_heads(case_list *l)
 #undef MHA
 }
 
+/* p[0]: interleaved.  Tables show their dtype by an operand of their shape. */
+BUILD(rotary, y[0] = ir_c_rotary(s, x[0], x[1], x[2], c->p[0]))
+BUILD(rotary_table, int64_t n = c->in[0].type.dims[0]; int64_t width = 2 * c->in[0].type.dims[1];
+      ir_dtype d = c->in[0].type.dtype;
+      y[0] = ir_e_mul(s, x[0], ir_c_rotary_table(s, d, n, width, 10000, c->p[0])))
+BUILD(sinusoidal_positions, const int64_t *dims = c->in[0].type.dims; ir_dtype d = c->in[0].type.dtype;
+      y[0] = ir_e_mul(s, x[0], ir_c_sinusoidal_positions(s, d, dims[0], dims[1], 100)))
+
+static void add_positions(case_list *l)
+{
+    for (int i = 0; i < 2; i++) {
+        CASE(rotary, true, false, .in = {T(5, 6), T(5, 3), T(5, 3)}, .p = {i});
+        CASE(rotary, true, i == 1, .in = {T(2, 3, 7, 16), T(7, 8), T(7, 8)}, .p = {i});
+        CASE(rotary, true, false, .in = {T(2, 5, 4), T(2, 1, 2), T(2)}, .p = {i});
+        CASE(rotary_table, false, false, .in = {T(17, 5)}, .p = {i});
+    }
+    CASE(sinusoidal_positions, false, false, .in = {T(9, 8)});
+}
+
 void cases_attention(case_list *l)
 {
+    add_positions(l);
     add_sdpa(l);
     add_heads(l);
 }

@@ -187,6 +187,41 @@ static void test_heads(void **state)
     close_context(ctx);
 }
 
+/* ---- positions ---- */
+
+#define D 6
+#define HALF (D / 2)
+
+static void test_rotary(void **state)
+{
+    tdm_context *ctx = open_context();
+    tdm_tensor *x = numbers(ctx, tdm_shape(2, L, D), 1);
+    double dx[2 * L * D], y[2 * L * D], table[L * HALF], places[L * D];
+
+    (void)state;
+    read_as_double(x, dx, 2 * L * D);
+    for (int interleaved = 0; interleaved < 2; interleaved++) {
+        for (int i = 0; i < 2 * L * HALF; i++) {
+            int row = i / HALF, k = i % HALF, a = interleaved ? 2 * k : k, b = interleaved ? a + 1 : k + HALF;
+            double angle = row % L * pow(100, -2.0 * k / D), *to = y + row * D, *from = dx + row * D;
+            to[a] = from[a] * cos(angle) - from[b] * sin(angle);
+            to[b] = from[b] * cos(angle) + from[a] * sin(angle);
+        }
+        expect(tdm_rotary(x, tdm_rotary_cos(ctx, TDM_F32, L, D, 100), tdm_rotary_sin(ctx, TDM_F32, L, D, 100),
+                          interleaved),
+               y, 2 * L * D);
+    }
+    for (int i = 0; i < L * HALF; i++) {
+        double angle = i / HALF * pow(10000, -2.0 * (i % HALF) / D);
+        table[i] = cos(angle);
+        places[2 * i] = sin(angle);
+        places[2 * i + 1] = cos(angle);
+    }
+    expect(tdm_rotary_cos(ctx, TDM_F32, L, D, 10000), table, L * HALF);
+    expect(tdm_sinusoidal_positions(ctx, TDM_F32, L, D, 10000), places, L * D);
+    close_context(ctx);
+}
+
 /* ---- both engines ---- */
 
 /* Dropped weights: the same draws, step by step; without dropout no counter is taken. */
@@ -280,6 +315,13 @@ static void test_refusals(void **state)
     flat = w;
     flat.out_bias = z;
     REFUSED(TDM_ESHAPE, tdm_multi_head_attention(x, x, x, &flat, 2, NULL), "bias", "f32[3,5]");
+    REFUSED(TDM_ESHAPE, tdm_rotary(x, x, x, false), "rotary", "f32[2,3,4]", "table");
+    REFUSED(TDM_ESHAPE, tdm_rotary(z, z, z, true), "rotary", "f32[3,5]");
+    REFUSED(TDM_EARG, tdm_rotary(x, NULL, x, true), "'cosine' is NULL");
+    REFUSED(TDM_EARG, tdm_rotary_cos(ctx, TDM_F32, 4, 5, 10000), "width 5", "even");
+    REFUSED(TDM_EARG, tdm_rotary_sin(ctx, TDM_F32, 0, 4, 10000), "0 positions");
+    REFUSED(TDM_EDTYPE, tdm_sinusoidal_positions(ctx, TDM_I32, 3, 4, 10000), "i32");
+    REFUSED(TDM_EDTYPE, tdm_sinusoidal_positions(ctx, (tdm_dtype)99, 3, 4, 10000), "99");
 #undef REFUSED
     close_context(ctx);
 }
@@ -287,8 +329,9 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),  cmocka_unit_test(test_blind_query), cmocka_unit_test(test_heads),
-        cmocka_unit_test(test_dropout), cmocka_unit_test(test_regions),     cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_values),   cmocka_unit_test(test_blind_query), cmocka_unit_test(test_heads),
+        cmocka_unit_test(test_rotary),   cmocka_unit_test(test_dropout),     cmocka_unit_test(test_regions),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
