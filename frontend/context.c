@@ -194,6 +194,16 @@ void tdm_seed(tdm_context *ctx, uint64_t seed)
     ctx->rt.rng_counter = 0;
 }
 
+uint64_t tdm_random_position(const tdm_context *ctx)
+{
+    return ctx->rt.rng_counter;
+}
+
+void tdm_set_random_position(tdm_context *ctx, uint64_t position)
+{
+    ctx->rt.rng_counter = position;
+}
+
 void tdm_scope_open(tdm_context *ctx)
 {
     rt_scope_open(&ctx->rt);

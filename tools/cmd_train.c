@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/train.h"
 
@@ -9,7 +10,7 @@ typedef struct train_args {
     tdm_options options;
     bool engine[2]; /* static, eager */
     int epochs, steps;
-    const char *dir, *json;
+    const char *dir, *json, *save, *load;
 } train_args;
 
 /* What a whole job came to. */
@@ -24,6 +25,11 @@ static const char options_help[] =
     "  --epochs N         default: as above\n"
     "  --steps N          at most N steps of a run\n"
     "  --data DIR         folder of the data files\n"
+    "  --save FILE        parameters, optimiser and place in the run, after every epoch, at the\n"
+    "                     end, and on SIGUSR1: a .safetensors or .npz file; a job of several\n"
+    "                     runs writes FILE-MODEL-SEED\n"
+    "  --load FILE        go on where the saved run stopped, in either engine, to the same bits;\n"
+    "                     of a job of several runs, those without a file begin afresh\n"
     "  --json FILE        losses, metrics, step times and the hash of the parameters\n" CLI_RUN_HELP
     "\nBatches, initial weights and dropout follow from --seed (here default 1).\n";
 
@@ -44,7 +50,7 @@ static bool run_epochs(trainer *const *run, int count, bool *same)
 {
     const train_plan *p = run[0]->plan;
     bool ok = true;
-    for (int e = 0; e < p->epochs && ok && train_epoch_steps(p, e); e++) {
+    for (int e = run[0]->done / p->steps; e < p->epochs && ok && train_epoch_steps(p, e); e++) {
         char label[32];
         snprintf(label, sizeof label, "epoch %d", e + 1);
         for (int i = 0; i < count && ok; i++)
@@ -83,7 +89,7 @@ static bool finish_run(trainer *const *run, int count, bool *same)
     }
     printf("\n");
     if (count == 2)
-        printf("losses and parameters of %d steps: %s\n", run[0]->steps_run,
+        printf("losses and parameters of %d steps: %s\n", run[0]->done,
                *same ? "the same bits in both engines" : "DIFFERENT");
     train_print_costs(run, count);
     for (int i = 0; i < count && count == 2 && ok; i++)
@@ -106,6 +112,23 @@ static void record(trainer *const *run, int count, int number, bool same, outcom
     out->same = out->same && same;
 }
 
+/* --load and --save: the first trainer writes for all. */
+static bool begin_run(const train_args *a, trainer *const *run, int count, int number)
+{
+    char *from = a->load ? train_run_path(run[0], a->load) : NULL;
+    bool ok = (!a->load || from) && (!a->save || (run[0]->save = train_run_path(run[0], a->save)));
+    if (!ok)
+        cli_bad("out of memory");
+    bool fresh = !from || (number > 0 && access(from, F_OK) != 0);
+    for (int i = 0; i < count && ok && !fresh; i++)
+        ok = trainer_load(run[i], from);
+    if (ok && !fresh && train_runs(run[0]->plan) == 1)
+        printf("%s: going on after epoch %d, step %d\n", from, run[0]->done / run[0]->plan->steps,
+               run[0]->done);
+    free(from);
+    return ok;
+}
+
 /* One model and seed, in the engines asked for. */
 static bool train_run(const train_args *a, const train_plan *p, int number, outcome *out)
 {
@@ -119,7 +142,8 @@ static bool train_run(const train_args *a, const train_plan *p, int number, outc
             ok = ok && trainer_open(run[count], e == 1, &a->options, p, number);
             count++;
         }
-    ok = ok && run_epochs(run, count, &same) && finish_run(run, count, &same);
+    ok = ok && begin_run(a, run, count, number) && run_epochs(run, count, &same) &&
+         finish_run(run, count, &same);
     if (ok)
         record(run, count, number, same, out);
     for (int i = 0; i < count; i++)
@@ -255,7 +279,8 @@ int cmd_train(int argc, char **argv)
     static const struct option options[] = {
         {"engine", required_argument, NULL, 1}, {"epochs", required_argument, NULL, 2},
         {"data", required_argument, NULL, 3},   {"json", required_argument, NULL, 4},
-        {"steps", required_argument, NULL, 5},  CLI_RUN_OPTIONS};
+        {"steps", required_argument, NULL, 5},  {"save", required_argument, NULL, 6},
+        {"load", required_argument, NULL, 7},   CLI_RUN_OPTIONS};
     train_args a = {.engine = {true, false}, .options.seed = 1};
     bool bad = false;
 
@@ -268,6 +293,8 @@ int cmd_train(int argc, char **argv)
         case 3: a.dir = optarg; break;
         case 4: a.json = optarg; break;
         case 5: a.steps = parse_count("--steps", optarg, &bad); break;
+        case 6: a.save = optarg; break;
+        case 7: a.load = optarg; break;
         default: cli_run_option(opt, &a.options, &bad);
         }
     }
@@ -275,5 +302,7 @@ int cmd_train(int argc, char **argv)
         return CLI_BAD;
     if (argc - optind != 1)
         return cli_bad("train: expected one NAME, found %d (tandem train --help)", argc - optind);
+    if (a.save)
+        train_save_on_request();
     return run_job(&a, argv[optind]);
 }

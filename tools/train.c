@@ -126,19 +126,30 @@ bool trainer_epoch(trainer *t, int epoch, const char *progress)
     int steps = train_epoch_steps(t->plan, epoch);
     double sum = 0;
 
-    for (int s = 0; s < steps && tdm_ok(t->ctx); s++) {
+    int done = t->done - epoch * t->plan->steps; /* before this process, if it resumes a run */
+    for (int s = 0; s < done; s++)
+        sum += t->step_loss[s];
+    for (int s = done; s < steps && tdm_ok(t->ctx); s++) {
         char note[64];
         if (job->fill)
             job->fill(t, epoch * t->plan->steps + s);
         t->step_loss[s] = run_step(t);
         sum += t->step_loss[s];
+        t->done++;
+        if (train_save_asked())
+            trainer_save(t);
         snprintf(note, sizeof note, "%s  loss %.4f", t->engine, t->step_loss[s]);
         cli_progress(progress, (double)(s + 1) / steps, note);
     }
     t->loss[epoch] = sum / steps;
     size_t peak = tdm_peak_bytes(t->ctx);
     t->peak_bytes = peak > t->peak_bytes ? peak : t->peak_bytes;
+    bool whole = t->done % t->plan->steps == 0; /* else the evaluation is not one of the whole run's */
+    if (!whole && tdm_ok(t->ctx))
+        trainer_save(t);
     t->metric[epoch] = tdm_ok(t->ctx) ? job->evaluate(t) : 0;
+    if (whole && tdm_ok(t->ctx))
+        trainer_save(t);
     tdm_reset_peak_bytes(t->ctx);
     cli_progress_end();
     return said(t, true);
@@ -193,4 +204,5 @@ void trainer_close(trainer *t)
     free(t->loss);
     free(t->metric);
     free(t->text);
+    free(t->save);
 }

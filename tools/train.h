@@ -40,10 +40,12 @@ typedef struct trainer {
     void *own;                            /* the job's, freed by its close */
     double *step_loss;                    /* of the epoch being run */
     double *loss, *metric;                /* per epoch: mean of the steps' losses; the job's measure */
+    double best;                          /* the job's: what its evaluations compare with */
     double result;                        /* set by the job: figure of merit of the finished run */
     char *text;                           /* set by the job: what the model wrote; freed by trainer_close */
     double first_s, step_us, *step_times; /* step_us: median over all steps but the first */
-    int steps_run;
+    int steps_run, done;                  /* steps of this process; of the whole run */
+    char *save;        /* file to save to after every epoch, NULL: none; freed by trainer_close */
     size_t peak_bytes; /* eager: most tensor storage at once while training */
     char sha256[65];   /* of the parameters */
 } trainer;
@@ -77,13 +79,23 @@ uint64_t train_random(uint64_t *state);
 /* Row numbers 0..n-1, shuffled by (seed, epoch). */
 void train_shuffle(int *order, int n, uint64_t seed, int epoch);
 
-/* Parameters, optimiser and (static) programs.  False after a message. */
+/* Parameters, optimiser and (static) programs, at the beginning of the run.  False after a message. */
 bool trainer_open(trainer *t, bool eager, const tdm_options *o, const train_plan *p, int run);
-/* One epoch, then its evaluation.  False after a message. */
+/* What is left of one epoch, then its evaluation.  False after a message. */
 bool trainer_epoch(trainer *t, int epoch, const char *progress);
 /* Median step time, hash of the parameters, the job's finish. */
 bool trainer_finish(trainer *t);
 void trainer_close(trainer *t);
+
+/* train_state.c: `path` for a job of one run; a path of its own for every run of a job of several; free(). */
+char *train_run_path(const trainer *t, const char *path);
+/* SIGUSR1 asks for a save after the step at hand; asked: since the last look. */
+void train_save_on_request(void);
+bool train_save_asked(void);
+/* Writes t->save, if there is one.  False + sticky error. */
+bool trainer_save(trainer *t);
+/* Goes on where the saved run stopped.  False after a message. */
+bool trainer_load(trainer *t, const char *path);
 
 /* train_report.c: run[0..count) are the engines' trainers of one run; same: equal to the last bit so far. */
 void train_print_epoch(trainer *const *run, int count, int epoch, bool same);

@@ -19,7 +19,6 @@ enum { X, SRC, DST, WEIGHT, ROWS, LABELS };
 /* Of one trainer. */
 typedef struct own {
     float logits[CORA_NODES][CORA_CLASSES];
-    double least_loss; /* of the validation split, over the epochs so far */
 } own;
 
 static bool prepare(train_plan *p, const char *dir)
@@ -92,7 +91,7 @@ static bool open_trainer(trainer *t)
     own *o = t->own = calloc(1, sizeof *o);
     if (!o)
         return false;
-    o->least_loss = INFINITY;
+    t->best = INFINITY; /* loss on the validation split */
     t->params[0] = glorot(t, HIDDEN, CORA_WORDS, "w1");
     t->params[1] = zeros(t, HIDDEN, "b1");
     t->params[2] = glorot(t, CORA_CLASSES, HIDDEN, "w2");
@@ -141,8 +140,8 @@ static double validate(trainer *t)
     if (!twin_run(&t->eval, o->logits, sizeof o->logits))
         return 0;
     double share = accuracy(t->plan->data, o, CORA_VALIDATION, &nats);
-    if (nats < o->least_loss) {
-        o->least_loss = nats;
+    if (nats < t->best) {
+        t->best = nats;
         t->result = accuracy(t->plan->data, o, CORA_TEST, &unused);
     }
     return share;

@@ -128,6 +128,9 @@ TDM_API tdm_status tdm_error_code(const tdm_context *ctx);
 TDM_API void tdm_clear_error(tdm_context *ctx);
 TDM_API int tdm_threads(const tdm_context *ctx);
 TDM_API void tdm_seed(tdm_context *ctx, uint64_t seed); /* restarts the random stream */
+/* Random calls made since the seed; seed and position are all of the stream's state. */
+TDM_API uint64_t tdm_random_position(const tdm_context *ctx);
+TDM_API void tdm_set_random_position(tdm_context *ctx, uint64_t position);
 TDM_API const char *tdm_version(void);
 
 TDM_API void tdm_scope_open(tdm_context *ctx);

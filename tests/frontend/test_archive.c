@@ -191,6 +191,32 @@ static void test_arguments(void **state)
     close_context(ctx);
 }
 
+/* Seed and position are all of the random stream, in both engines. */
+static void test_random_position(void **state)
+{
+    tdm_context *ctx = open_context(), *other = open_context();
+
+    (void)state;
+    tdm_normal(ctx, TDM_F32, tdm_shape(5), 0, 1);
+    uint64_t at = tdm_random_position(ctx);
+    assert_true(at > 0);
+    tdm_tensor *x = tdm_uniform(ctx, TDM_F32, tdm_shape(9), 0, 1);
+    tdm_set_random_position(other, at);
+    tdm_tensor *z = tdm_uniform(other, TDM_F32, tdm_shape(9), 0, 1);
+    assert_same(x, z);
+    assert_true(tdm_random_position(ctx) == tdm_random_position(other));
+    tdm_graph *g = tdm_graph_open(other, "g");
+    tdm_output(other, "x", tdm_uniform(other, TDM_F32, tdm_shape(9), 0, 1));
+    built b = build_graph(other, g);
+    tdm_set_random_position(other, at);
+    assert_int_equal(tdm_exec_run(b.e), TDM_OK);
+    assert_same(x, tdm_exec_output(b.e, "x"));
+    assert_true(tdm_random_position(ctx) == tdm_random_position(other));
+    free_built(&b);
+    close_context(ctx);
+    close_context(other);
+}
+
 /* ---- .safetensors ------------------------------------------------------------------------------------- */
 
 /* The header of a written file, to the letter; the data begins at a multiple of 64, wide dtypes first. */
@@ -546,6 +572,7 @@ int main(void)
         cmocka_unit_test(test_hostile_zip),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_failed_save),
+        cmocka_unit_test(test_random_position),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
