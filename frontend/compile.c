@@ -52,11 +52,12 @@ static void add_stage(rt_program *p, const char *name, double ms)
 }
 
 /* Runs the passes over g and codegen over the result; the pieces end up in p. */
-static bool build(tdm_program *p, const ir_graph *g)
+static bool build(tdm_program *p, const ir_graph *g, bool apart)
 {
     tdm_context *ctx = p->ctx;
     pass_context pc = fe_pass_context(ctx);
     pass_report reports[16];
+    pc.apart = apart;
     int count = 16;
 
     p->map_count = g->count;
@@ -107,7 +108,7 @@ static bool bind_captures(tdm_program *p, const tdm_graph *source, const ir_grap
     return true;
 }
 
-tdm_program *tdm_compile(tdm_graph *source, const char *const *dims)
+static tdm_program *compile(tdm_graph *source, const char *const *dims, bool apart)
 {
     if (!source)
         return NULL;
@@ -134,13 +135,23 @@ tdm_program *tdm_compile(tdm_graph *source, const char *const *dims)
     }
     p->ctx = ctx;
     const ir_graph *g = special ? special : source->g;
-    bool ok = build(p, g) && bind_captures(p, source, g);
+    bool ok = build(p, g, apart) && bind_captures(p, source, g);
     p->graph = (tdm_graph){.ctx = ctx, .g = p->p.graph, .rng = IR_NONE, .closed = true, .borrowed = true};
     ir_graph_free(special);
     if (ok)
         return p;
     tdm_program_free(p);
     return NULL;
+}
+
+tdm_program *tdm_compile(tdm_graph *source, const char *const *dims)
+{
+    return compile(source, dims, false);
+}
+
+tdm_program *tdm_compile_apart(tdm_graph *source)
+{
+    return compile(source, NULL, true);
 }
 
 void tdm_program_free(tdm_program *p)

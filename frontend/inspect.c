@@ -98,6 +98,24 @@ tdm_graph *tdm_graph_pass(const tdm_graph *g, const char *passes)
     return out ? fe_graph_wrap(ctx, out) : NULL;
 }
 
+tdm_graph *tdm_graph_prefix(const tdm_graph *g, int n, int *map)
+{
+    const pass_info *rows[32];
+    if (!g || !map || n < 0 || n > length(pass_pipeline) || n > 32 || !tdm_ok(g->ctx))
+        return NULL;
+    for (int i = 0; i < n; i++)
+        rows[i] = &pass_pipeline[i];
+    pass_context pc = fe_pass_context(g->ctx);
+    ir_ref *to = malloc(((size_t)g->g->count + 1) * sizeof *to);
+    ir_graph *out = to ? pass_run(&pc, g->g, rows, n, NULL, NULL, NULL, to) : NULL;
+    for (uint32_t r = 0; out && r < g->g->count; r++)
+        map[r] = to[r] == IR_NONE ? -1 : (int)to[r];
+    free(to);
+    if (!out)
+        fe_fail(g->ctx, nowhere, IR_ENOMEM, "passes: failed on graph '%s'", g->g->name);
+    return out ? fe_graph_wrap(g->ctx, out) : NULL;
+}
+
 /* ---- nodes -------------------------------------------------------------------------------------------- */
 
 int tdm_graph_nodes(const tdm_graph *g)

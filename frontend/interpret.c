@@ -2,6 +2,7 @@
  * compiled code to. A value is freed after its last use, so the eager peak memory that is reported is honest.
  */
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "frontend/fe.h"
@@ -111,12 +112,12 @@ static bool step(replay *p, ir_ref r, tdm_tensor *const *values, tdm_visit *visi
     return go_on;
 }
 
-/* Results into the caller's scope. */
-static void give_out(replay *p, tdm_tensor **outputs, tdm_tensor **new_values)
+/* Results into the caller's scope; recorded outputs are held. */
+static void give_out(replay *p, bool recorded, tdm_tensor **outputs, tdm_tensor **new_values)
 {
     for (int i = 0; outputs && i < p->g->output_count; i++) {
         tdm_tensor *t = p->value[p->g->outputs[i].value];
-        outputs[i] = t ? rt_detach(t) : NULL;
+        outputs[i] = t ? (recorded ? rt_retain(t) : rt_detach(t)) : NULL;
     }
     for (int i = 0; new_values && i < p->g->assign_count; i++) {
         tdm_tensor *t = p->value[p->g->assigns[i].value];
@@ -124,8 +125,8 @@ static void give_out(replay *p, tdm_tensor **outputs, tdm_tensor **new_values)
     }
 }
 
-tdm_status tdm_interpret(const tdm_graph *g, tdm_tensor *const *values, tdm_visit *visit, void *user,
-                         tdm_tensor **outputs, tdm_tensor **new_values)
+static tdm_status interpret(const tdm_graph *g, tdm_tensor *const *values, bool recorded, tdm_visit *visit,
+                            void *user, tdm_tensor **outputs, tdm_tensor **new_values)
 {
     if (!g)
         return TDM_EARG;
@@ -138,13 +139,13 @@ tdm_status tdm_interpret(const tdm_graph *g, tdm_tensor *const *values, tdm_visi
     p.value = calloc((size_t)g->g->count + 1, sizeof *p.value);
     p.last = calloc((size_t)g->g->count + 1, sizeof *p.last);
     if (p.value && p.last) {
-        bool recording = tdm_grad_mode(ctx, false);
+        bool recording = tdm_grad_mode(ctx, recorded);
         find_last_uses(&p);
         ir_ref r = 0;
         while (r < g->g->count && step(&p, r, values, visit, user))
             r++;
         if (r == g->g->count)
-            give_out(&p, outputs, new_values);
+            give_out(&p, recorded, outputs, new_values);
         tdm_grad_mode(ctx, recording);
     } else {
         fe_fail(ctx, nowhere, IR_ENOMEM, "interpret: out of memory");
@@ -153,5 +154,78 @@ tdm_status tdm_interpret(const tdm_graph *g, tdm_tensor *const *values, tdm_visi
         rt_release(p.value[r]);
     free(p.value);
     free(p.last);
+    return tdm_error_code(ctx);
+}
+
+tdm_status tdm_interpret(const tdm_graph *g, tdm_tensor *const *values, tdm_visit *visit, void *user,
+                         tdm_tensor **outputs, tdm_tensor **new_values)
+{
+    return interpret(g, values, false, visit, user, outputs, new_values);
+}
+
+/* ---- gradients by the tape ---------------------------------------------------------------------------- */
+
+static bool is_float(const tdm_tensor *t)
+{
+    return ir_dtype_is_float((ir_dtype)t->a.type.dtype);
+}
+
+/* Leaves that share the values' storage and collect gradients. */
+static bool make_leaves(const ir_graph *g, tdm_tensor *const *values, tdm_tensor **leaves, tdm_tensor **wrt)
+{
+    int n = 0;
+    for (int i = 0; i < g->input_count; i++) {
+        leaves[i] = tdm_is_error(values[i]) ? NULL : rt_detach(values[i]);
+        if (leaves[i] && is_float(leaves[i]))
+            wrt[n++] = tdm_requires_grad(leaves[i], true);
+        if (!leaves[i])
+            return false;
+    }
+    return n > 0;
+}
+
+/* Differentiates the outputs that the tape leads to. */
+static void differentiate(const ir_graph *g, tdm_tensor **outputs, tdm_tensor *const *upstream,
+                          tdm_tensor **douts, tdm_tensor **wrt, tdm_tensor **grads)
+{
+    int outs = 0, n = 0;
+    for (int i = 0, k = 0; i < g->output_count; i++) {
+        if (!is_float(outputs[i]))
+            continue;
+        douts[outs] = upstream[k++];
+        outputs[outs] = outputs[i];
+        outs += tdm_needs_grad(outputs[i]);
+    }
+    while (n < g->input_count && wrt[n])
+        n++;
+    if (outs && tdm_gradients(outputs, douts, outs, wrt, n, grads, TDM_ALLOW_UNUSED, nowhere) == TDM_OK)
+        for (int i = 0; i < n; i++)
+            grads[i] = grads[i] ? rt_hold(grads[i]) : NULL;
+}
+
+tdm_status tdm_interpret_gradients(const tdm_graph *g, tdm_tensor *const *values, tdm_tensor *const *upstream,
+                                   tdm_tensor **grads)
+{
+    if (!g || !values || !upstream || !grads)
+        return TDM_EARG;
+    tdm_context *ctx = g->ctx;
+    size_t inputs = (size_t)g->g->input_count + 1, outs = (size_t)g->g->output_count + 1;
+    tdm_tensor **room = calloc(2 * inputs + 2 * outs, sizeof *room);
+    tdm_tensor **wrt = room + inputs, **outputs = wrt + inputs, **held = outputs + outs;
+    if (!room)
+        return fe_fail(ctx, nowhere, IR_ENOMEM, "interpret: out of memory");
+    rt_scope_open(&ctx->rt);
+    if (make_leaves(g->g, values, room, wrt) &&
+        interpret(g, room, true, NULL, NULL, outputs, NULL) == TDM_OK) {
+        memcpy(held, outputs, outs * sizeof *held);
+        tdm_tensor **douts = calloc(outs, sizeof *douts);
+        if (douts)
+            differentiate(g->g, outputs, upstream, douts, wrt, grads);
+        for (int i = 0; i < g->g->output_count; i++)
+            rt_release(held[i]);
+        free(douts);
+    }
+    rt_scope_close(&ctx->rt);
+    free(room);
     return tdm_error_code(ctx);
 }

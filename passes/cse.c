@@ -7,6 +7,7 @@
  * Operands of ops that commute (to the bit: add, mul, max, ..; NaNs have no payload here) are compared, not
  * written, in one order. Runs after differentiation only: merging before it would change the order of the
  * tape's additions (numerics.md rule 9). Cost: one hash and one look-up per node. */
+#include "ir/plant.h"
 #include "passes/all.h"
 #include "passes/rebuild.h"
 
@@ -34,29 +35,16 @@ static uint64_t mix(uint64_t h, uint64_t v)
     return h ^ h >> 29;
 }
 
-/* Planted for tests of `tandem compare`: attributes are forgotten (in the hash too, or equal ones would
- * hardly meet). */
-#ifdef TANDEM_PLANT_cse
 static uint64_t attrs_hash(const key *k)
 {
-    return k->n ? 0 : ir_attrs_hash(k->op, k->a);
+    return IR_PLANTED("cse-attrs") && k->n ? 0 : ir_attrs_hash(k->op, k->a);
 }
 
 static bool attrs_eq(const ir_node *n, const key *k)
 {
-    return k->n ? ir_type_eq(&n->type, k->type) : ir_attrs_eq(k->op, n->attrs, k->a);
+    return IR_PLANTED("cse-attrs") && k->n ? ir_type_eq(&n->type, k->type)
+                                           : ir_attrs_eq(k->op, n->attrs, k->a);
 }
-#else
-static uint64_t attrs_hash(const key *k)
-{
-    return ir_attrs_hash(k->op, k->a);
-}
-
-static bool attrs_eq(const ir_node *n, const key *k)
-{
-    return ir_attrs_eq(k->op, n->attrs, k->a);
-}
-#endif
 
 static uint64_t hash_of(const key *k)
 {
@@ -71,7 +59,9 @@ static uint64_t hash_of(const key *k)
 /* The operands of a commuting op in ascending order. */
 static void sort_operands(ir_op op, ir_ref *x)
 {
-    if (ir_ops[op].facts & IR_COMMUTES && x[0] > x[1]) {
+    bool any = ir_ops[op].facts & IR_COMMUTES || (op == IR_sub && IR_PLANTED("cse-order"));
+
+    if (any && x[0] > x[1]) {
         ir_ref first = x[0];
         x[0] = x[1];
         x[1] = first;

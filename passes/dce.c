@@ -5,6 +5,7 @@
  * in:  any verified graph.
  * out: every node is an input, a variable, or reached from an output or an assign; the others keep their
  * order. Cost: one pass backward to mark, one forward to copy. */
+#include "ir/plant.h"
 #include "passes/all.h"
 #include "passes/rebuild.h"
 
@@ -41,5 +42,9 @@ ir_status pass_dce(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref *
     for (ir_ref r = 0; live && r < in->count; r++) {
         map[r] = live[r] ? pass_copy_node(in, r, out, map) : IR_NONE;
     }
-    return live ? pass_copy_results(in, out, map) : out->error.status;
+    if (live) {
+        pass_copy_results(in, out, map);
+        out->assign_count -= IR_PLANTED("dce") && out->assign_count > 0;
+    }
+    return out->error.status;
 }

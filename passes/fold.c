@@ -9,6 +9,7 @@
  * once).  One repeated element (a splat) stays one: pointwise ops and views of splats are splats of any size.
  * Generators (iota, random_bits) and broadcasts of real data stay: in a kernel they cost less than a load.
  * Cost: the folded ops once, at most 64 Mi multiply-adds each. */
+#include "ir/plant.h"
 #include "passes/all.h"
 #include "passes/rebuild.h"
 
@@ -40,15 +41,6 @@ static ir_ref constant(folding *f, const ir_type *t, const void *data, bool spla
     return ir_graph_append(f->out, IR_constant, &a, NULL, 0);
 }
 
-/* Planted for tests of `tandem compare`: the lowest bit of the first element is wrong. */
-static void plant(const ir_type *t, void *data)
-{
-#ifdef TANDEM_PLANT_fold
-    *(uint8_t *)data ^= 1;
-#endif
-    (void)t, (void)data;
-}
-
 static bool evaluate(folding *f, ir_op op, const ir_attrs *a, const operand *x, int n, const ir_type *yt,
                      void *y)
 {
@@ -60,6 +52,7 @@ static bool evaluate(folding *f, ir_op op, const ir_attrs *a, const operand *x, 
         data[i] = x[i].data;
     }
     ir_status status = f->pc->eval(f->pc->eval_user, op, a, types, data, n, yt, y);
+    *(uint8_t *)y ^= IR_PLANTED("fold"); /* the lowest bit of the first element */
     if (status == IR_ENOMEM) {
         ir_fail(&f->out->error, status, "out of memory folding %s", ir_ops[op].name);
     }
@@ -105,7 +98,6 @@ static ir_ref fold_splat(folding *f, const ir_node *n, const ir_ref *x)
     if (!evaluate(f, n->op, n->attrs, v, n->n, &scalar, y)) {
         return IR_NONE;
     }
-    plant(&scalar, y);
     return constant(f, &n->type, y, true);
 }
 
@@ -203,7 +195,6 @@ static ir_ref fold_data(folding *f, const ir_node *n, const ir_ref *x)
     }
     void *y = ok ? malloc(ir_type_bytes(&n->type)) : NULL;
     if (y && evaluate(f, n->op, n->attrs, v, n->n, &n->type, y)) {
-        plant(&n->type, y);
         r = constant(f, &n->type, y, false);
     }
     free(y);

@@ -15,6 +15,7 @@
  * out: the same nodes, and the kernel list: every output and assigned value that is no leaf is stored by
  * exactly one kernel, in an order in which what is loaded was stored before.  Leaves that are outputs are
  * left to plan. */
+#include "ir/plant.h"
 #include "passes/fuse.h"
 #include "passes/all.h"
 #include "passes/rebuild.h"
@@ -122,39 +123,6 @@ static bool write_kernels(fuse *f, ir_graph *out)
     return add_fills(f, out, false);
 }
 
-#ifdef TANDEM_PLANT_fuse
-/* The planted error: the last binary op whose operands differ computes x op x.  It verifies, and its result
- * is wrong. */
-static void copy_nodes(const ir_graph *in, ir_graph *out, ir_ref *map)
-{
-    ir_ref bad = IR_NONE, x[2];
-
-    for (ir_ref r = 0; r < in->count; r++) {
-        const ir_node *n = &in->nodes[r];
-
-        if (ir_ops[n->op].cls == IR_POINTWISE && n->n == 2 && n->x[0] != n->x[1]) {
-            bad = r;
-        }
-    }
-    pass_copy_header(in, out);
-    for (ir_ref r = 0; r < in->count; r++) {
-        if (r == bad) {
-            pass_copy_origin(&in->nodes[r], out);
-            x[0] = x[1] = map[in->nodes[r].x[0]];
-            map[r] = ir_graph_append(out, in->nodes[r].op, in->nodes[r].attrs, x, 2);
-        } else {
-            map[r] = pass_copy_node(in, r, out, map);
-        }
-    }
-    pass_copy_results(in, out, map);
-}
-#else
-static void copy_nodes(const ir_graph *in, ir_graph *out, ir_ref *map)
-{
-    pass_copy_graph(in, out, map);
-}
-#endif
-
 ir_status pass_fuse(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref *map)
 {
     ir_error e = {0};
@@ -162,9 +130,11 @@ ir_status pass_fuse(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref 
     bool ok;
 
     (void)pc;
-    copy_nodes(in, out, map);
-    if (out->error.status != IR_OK) {
+    if (pass_copy_graph(in, out, map) != IR_OK) {
         return out->error.status;
+    }
+    if (IR_PLANTED("fuse") && out->output_count > 1) {
+        out->outputs[0].value = out->outputs[1].value;
     }
     ok = fuse_open(&f, in, &e) && fuse_merge_all(&f) && fuse_recompute(&f) && fuse_order(&f) &&
          write_kernels(&f, out);

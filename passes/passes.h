@@ -12,6 +12,7 @@ typedef struct pass_context {
     pass_eval_fn *eval;
     void *eval_user;
     ir_error *err;
+    bool apart; /* plan shares no memory: every value has a place of its own, to tell an error of plan */
 } pass_context;
 
 /* Rewrites `in` into the empty graph `out`; map[ref in in] = ref in out or IR_NONE.  Inputs, variables,

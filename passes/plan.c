@@ -147,10 +147,9 @@ static bool allocate(plan *p)
 ir_status pass_plan(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref *map)
 {
     ir_error e = {0};
-    plan p = {.g = in, .err = &e};
+    plan p = {.g = in, .err = &e, .apart = pc->apart};
     bool ok;
 
-    (void)pc;
     if (pass_copy_graph(in, out, map) != IR_OK) {
         return out->error.status;
     }

@@ -28,6 +28,7 @@ typedef struct plan {
     const ir_graph *g;
     ir_error *err;
     ir_arena *mem;
+    bool apart;        /* of the pass context */
     plan_value *value; /* of each node */
 
     /* the kernel last walked by plan_reads */

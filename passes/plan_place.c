@@ -80,8 +80,8 @@ static int list_boxes(plan *p, box *boxes)
         if (v->used && v->alias == IR_NONE && v->kind == IR_B_NONE) {
             v->kind = IR_B_ARENA;
             boxes[n++] = (box){.bytes = (ir_type_bytes(&p->g->nodes[r].type) + 63) / 64 * 64,
-                               .first = v->made,
-                               .last = v->storage_last,
+                               .first = p->apart ? 0 : v->made,
+                               .last = p->apart ? p->g->kernels.count : v->storage_last,
                                .node = r};
         }
     }
@@ -115,11 +115,6 @@ bool plan_place(plan *p)
         p->arena_bytes = other;
         placed = second;
     }
-#ifdef TANDEM_PLANT_plan
-    for (int i = 0; i < n; i++) { /* the planted error: everything at the bottom of the arena */
-        placed[i].offset = 0;
-    }
-#endif
     for (int i = 0; i < n; i++) {
         if (placed[i].node != IR_NONE) {
             p->value[placed[i].node].offset = placed[i].offset;

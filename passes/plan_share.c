@@ -5,6 +5,7 @@
  * written y = relu(x)      over x, if this is the last read of x, element by element
  *
  * What can't be: a copy after the last kernel. */
+#include "ir/plant.h"
 #include "passes/plan.h"
 
 #include <string.h>
@@ -76,7 +77,7 @@ static bool overwrites(const plan *p, ir_ref v, ir_ref storage)
             continue;
         }
         flag = flag == -2 ? forbidden(p, v) : flag;
-        if (flag < 0 || (p->where[p->reads[i]] & flag)) {
+        if ((flag < 0 || (p->where[p->reads[i]] & flag)) && !IR_PLANTED("plan-in-place")) {
             return false;
         }
     }
@@ -114,7 +115,7 @@ static void share_outputs(plan *p)
         ir_ref r = p->g->outputs[i].value;
         plan_value *v = &p->value[r];
 
-        if (v->made >= 0 && v->kind == IR_B_NONE) {
+        if (v->made >= 0 && v->kind == IR_B_NONE && !p->apart) {
             v->kind = IR_B_OUTPUT;
             v->index = i;
             keep_to_the_end(p, r);
@@ -143,11 +144,12 @@ static bool share_assign(plan *p, int i)
     plan_value *v = &p->value[value];
     int last;
 
-    if (v->made < 0 || v->kind != IR_B_NONE || p->value[variable].copied) {
+    if (p->apart || v->made < 0 || v->kind != IR_B_NONE || p->value[variable].copied) {
         return false;
     }
     last = last_read(p, variable);
-    if (last > v->made || (last == v->made && !overwrites(p, value, variable))) {
+    if ((last > v->made && !IR_PLANTED("plan-assign")) ||
+        (last == v->made && !overwrites(p, value, variable))) {
         return false;
     }
     v->kind = IR_B_VARIABLE;
@@ -250,5 +252,5 @@ bool plan_share(plan *p)
         return plan_out_of_memory(p);
     }
     share_outputs(p);
-    return share_assigns(p) && share_in_place(p);
+    return share_assigns(p) && (p->apart || share_in_place(p));
 }

@@ -5,6 +5,7 @@
  * -> x exp(broadcast(x)) -> broadcast(exp(x))      convert(convert(x: f32 -> f64) -> f32) -> x
  *
  * Constants are seen through views (pass_splat), so mul(x, broadcast(1)) matches. */
+#include "ir/plant.h"
 #include "passes/rebuild.h"
 #include "passes/simplify.h"
 
@@ -161,7 +162,7 @@ static ir_ref add_neg(ir_graph *g, const candidate *c)
     for (int i = 1; i >= 0; i--) {
         ir_ref z = under(g, c, i, IR_neg);
         if (z != IR_NONE) {
-            return simplify_emit2(g, IR_sub, c->x[1 - i], z);
+            return simplify_emit2(g, IR_sub, IR_PLANTED("simplify-neg") ? z : c->x[1 - i], z);
         }
     }
     return IR_NONE;
@@ -183,8 +184,9 @@ static ir_ref div_power_of_two(ir_graph *g, const candidate *c)
     ir_type t = g->nodes[c->x[1]].type;
     int limit = t.dtype == IR_DT_f32 ? 125 : 1021;
 
-    if (!ir_dtype_is_float(t.dtype) || !pass_splat(g, c->x[1], &v) || fabs(frexp(v, &exponent)) != 0.5 ||
-        exponent > limit || exponent < -limit) {
+    if (!ir_dtype_is_float(t.dtype) || !pass_splat(g, c->x[1], &v) ||
+        (fabs(frexp(v, &exponent)) != 0.5 && !IR_PLANTED("simplify-div")) || exponent > limit ||
+        exponent < -limit) {
         return IR_NONE;
     }
     union {
@@ -322,20 +324,6 @@ static ir_ref before_broadcast(ir_graph *g, const candidate *c)
 /* ---- the table
  * --------------------------------------------------------------------------------------------------- */
 
-#ifdef TANDEM_PLANT_simplify
-/* Planted for tests of `tandem compare`: a difference of two computed values the wrong way round. */
-static ir_ref planted_sub(ir_graph *g, const candidate *c)
-{
-    if (pass_splat_data(g, c->x[0]) || pass_splat_data(g, c->x[1])) {
-        return IR_NONE;
-    }
-    return ir_graph_append(g, IR_sub, NULL, (const ir_ref[]){c->x[1], c->x[0]}, 2);
-}
-#define PLANTED planted_sub,
-#else
-#define PLANTED
-#endif
-
 static simplify_rule *const table[IR_OP_COUNT][SIMPLIFY_RULES] = {
     [IR_neg] = {undo_twice},
     [IR_abs] = {once_is_enough, abs_of_neg},
@@ -344,7 +332,7 @@ static simplify_rule *const table[IR_OP_COUNT][SIMPLIFY_RULES] = {
     [IR_not] = {undo_twice, not_of_equal},
     [IR_stop_gradient] = {identity},
     [IR_add] = {add_zero, add_neg},
-    [IR_sub] = {PLANTED sub_zero, sub_neg},
+    [IR_sub] = {sub_zero, sub_neg},
     [IR_mul] = {times_one, times_minus_one, two_negs},
     [IR_div] = {times_one, times_minus_one, two_negs, div_power_of_two},
     [IR_max] = {same_operands},

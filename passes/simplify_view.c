@@ -5,6 +5,7 @@
  * was padded any view of a broadcast of one element -> broadcast of that element
  *
  * Chains of views become one view, which codegen turns into an index map. */
+#include "ir/plant.h"
 #include "passes/rebuild.h"
 #include "passes/simplify.h"
 
@@ -84,7 +85,8 @@ static ir_ref transpose_transpose(ir_graph *g, const candidate *c)
         return IR_NONE;
     }
     for (int i = 0; i < a.n; i++) {
-        a.axes[i] = n->attrs->axes[c->a->axes[i]];
+        a.axes[i] =
+            IR_PLANTED("simplify-transpose") ? c->a->axes[n->attrs->axes[i]] : n->attrs->axes[c->a->axes[i]];
     }
     return simplify_emit1(g, IR_transpose, &a, n->x[0]);
 }

@@ -16,10 +16,12 @@ typedef struct compare_args {
 } compare_args;
 
 static const char help[] = CLI_INPUT_HELP
-    "  --gradients        differentiate every float input and variable too (upstream U(77))\n"
+    "  --gradients        differentiate every float input and variable too (upstream U(77)): the\n"
+    "                     compiled gradients against the tape's\n"
     "  --rtol R --atol A  accept differences within atol + rtol |eager| (default: the same bits)\n"
     "  --per-node         print every node's kernel and eager time\n"
-    "  --json FILE        the same as JSON\n" CLI_RUN_HELP "\nExit status 1 when the engines differ.\n";
+    "  --json FILE        the same as JSON\n" CLI_RUN_HELP
+    "\nExit status 1 when the engines differ; the first node and the pass to blame are named.\n";
 
 static void loc_text(const tdm_node_info *n, char *text, size_t size)
 {
@@ -52,17 +54,19 @@ static const char *kernel_name(const comparison *c, int kernel)
 
 static void print_divergence(const comparison *c)
 {
-    char loc[300];
+    char loc[300], blamed[64];
     tdm_node_info n;
     if (c->bad_node < 0)
         return;
     tdm_graph_node(c->bad_final ? tdm_program_graph(c->program) : c->source, c->bad_node, &n);
     loc_text(&n, loc, sizeof loc);
+    snprintf(blamed, sizeof blamed, "%s%s is to blame", strcmp(c->pass, "codegen") == 0 ? "" : "pass ",
+             c->pass);
     printf("first difference: node %%%d%s = %s at %s, kernel %s: element %lld is %.9g eager, %.9g "
-           "static (max %.9g ulp); broken %s\n",
+           "static (max %.9g ulp); %s\n",
            c->bad_node, c->bad_final ? " of the optimised graph" : "", n.op, loc,
            kernel_name(c, c->bad_kernel), (long long)c->bad.first, c->bad.a, c->bad.b, c->bad.max_ulp,
-           c->broken_by_pass ? "by a pass" : "in fuse, plan or code generation");
+           blamed);
 }
 
 static void print_nodes(const comparison *c)
@@ -129,8 +133,8 @@ static json_t *divergence_json(const comparison *c)
     tdm_graph_node(c->bad_final ? tdm_program_graph(c->program) : c->source, c->bad_node, &n);
     loc_text(&n, loc, sizeof loc);
     snprintf(id, sizeof id, "%%%d", c->bad_node);
-    return json_pack("{s:s,s:s,s:s,s:s,s:n}", "node", id, "op", n.op, "kernel", kernel_name(c, c->bad_kernel),
-                     "loc", loc, "pass");
+    return json_pack("{s:s,s:s,s:s,s:s,s:s}", "node", id, "op", n.op, "kernel", kernel_name(c, c->bad_kernel),
+                     "loc", loc, "pass", c->pass);
 }
 
 static json_t *kernels_json(const comparison *c)
@@ -185,8 +189,7 @@ static bool load(comparison *c, const char *file, compare_args *a)
     tdm_graph_free(loaded);
     int own = tdm_graph_inputs(g);
     c->source = g && a->gradients ? tdm_graph_pass(g, "gradient") : g;
-    if (c->source != g)
-        tdm_graph_free(g);
+    c->forward = c->source != g ? g : NULL;
     if (!c->source) {
         cli_failed(c->ctx);
         return false;

@@ -1,10 +1,9 @@
 /* tools/comparison.c: see comparison.h.
  *
- * 1. The source graph is replayed on the eager engine, every value kept.
- * 2. The optimised graph is replayed the same way: the first source node whose image differs was broken by a
- * pass.
- * 3. The compiled program runs kernel by kernel: the first stored value that differs from 2 was broken by
- * code generation (or by the kernels and buffers that fuse and plan wrote down). */
+ * 1. The source graph is replayed on the eager engine, every value kept; gradients come from the tape.
+ * 2. The optimised graph is replayed the same way.
+ * 3. The compiled program runs kernel by kernel: each stored value against 2, and the results against 1.
+ * 4. If anything differs, blame.c finds the pass. */
 #include "tools/comparison.h"
 
 #include <stdlib.h>
@@ -22,7 +21,7 @@ static bool keep_value(void *user, int node, tdm_tensor *value, double ns)
     return true;
 }
 
-static bool replay(comparison *c, const tdm_graph *g, tdm_tensor **node)
+bool comparison_replay(comparison *c, const tdm_graph *g, tdm_tensor **node)
 {
     keeper k = {node};
     return tdm_interpret(g, c->values, keep_value, &k, NULL, NULL) == TDM_OK;
@@ -38,26 +37,31 @@ static tdm_tensor *copy_of(tdm_context *ctx, const tdm_tensor *t, const char *na
     return x;
 }
 
+void comparison_bind(comparison *c, tdm_exec *e, tdm_tensor **variables)
+{
+    for (int i = 0; e && i < tdm_graph_inputs(c->source); i++) {
+        bool variable;
+        const char *name = cli_node_name(c->source, tdm_graph_input(c->source, i, &variable));
+        if (variable) {
+            variables[i] = copy_of(c->ctx, c->values[i], name);
+            tdm_exec_bind_variable(e, name, variables[i]);
+        } else {
+            tdm_exec_bind(e, name, c->values[i]);
+        }
+    }
+}
+
 static bool compile(comparison *c)
 {
     double start = cli_now();
     c->program = tdm_compile(c->source, NULL);
     c->build_s = cli_now() - start;
     c->exec = tdm_exec_new(c->program);
-    for (int i = 0; c->exec && i < tdm_graph_inputs(c->source); i++) {
-        bool variable;
-        const char *name = cli_node_name(c->source, tdm_graph_input(c->source, i, &variable));
-        if (variable) {
-            c->variables[i] = copy_of(c->ctx, c->values[i], name);
-            tdm_exec_bind_variable(c->exec, name, c->variables[i]);
-        } else {
-            tdm_exec_bind(c->exec, name, c->values[i]);
-        }
-    }
+    comparison_bind(c, c->exec, c->variables);
     return tdm_ok(c->ctx) && c->exec;
 }
 
-static int kernel_of(const tdm_program *p, int final_node)
+int comparison_kernel(const tdm_program *p, int final_node)
 {
     for (int k = 0; k < tdm_program_kernels(p); k++) {
         tdm_kernel_info info;
@@ -67,22 +71,6 @@ static int kernel_of(const tdm_program *p, int final_node)
                 return k;
     }
     return -1;
-}
-
-static void find_broken_by_pass(comparison *c)
-{
-    for (int r = 0; r < tdm_graph_nodes(c->source) && c->bad_node < 0; r++) {
-        int image = tdm_program_map(c->program, r);
-        if (image < 0)
-            continue;
-        difference d = difference_of(c->node[r], c->final_node[image], 0, 0);
-        if (d.equal)
-            continue;
-        c->bad_node = r;
-        c->bad_kernel = kernel_of(c->program, image);
-        c->broken_by_pass = true;
-        c->bad = d;
-    }
 }
 
 static void check_kernel(void *user, int kernel)
@@ -110,23 +98,36 @@ static void check_kernel(void *user, int kernel)
     }
 }
 
-static void compare_results(comparison *c, double rtol, double atol)
+void comparison_results(const comparison *c, tdm_exec *e, tdm_tensor *const *variables, double rtol,
+                        double atol, difference *results)
 {
     int outputs = tdm_graph_outputs(c->source), assigns = tdm_graph_assigns(c->source);
     for (int i = 0; i < outputs; i++) {
-        int r = tdm_graph_output(c->source, i, &c->result_names[i]);
-        c->results[i] = difference_of(c->node[r], tdm_exec_output(c->exec, c->result_names[i]), rtol, atol);
+        const char *name;
+        int r = tdm_graph_output(c->source, i, &name);
+        results[i] = difference_of(c->node[r], tdm_exec_output(e, name), rtol, atol);
     }
     for (int i = 0; i < assigns; i++) {
         int variable, value = tdm_graph_assign(c->source, i, &variable);
-        c->result_names[outputs + i] = cli_node_name(c->source, variable);
         for (int k = 0; k < tdm_graph_inputs(c->source); k++)
             if (tdm_graph_input(c->source, k, NULL) == variable)
-                c->results[outputs + i] = difference_of(c->node[value], c->variables[k], rtol, atol);
+                results[outputs + i] = difference_of(c->node[value], variables[k], rtol, atol);
     }
 }
 
-static void drop(tdm_tensor **list, int n)
+static void name_results(comparison *c)
+{
+    int outputs = tdm_graph_outputs(c->source);
+    for (int i = 0; i < outputs; i++)
+        tdm_graph_output(c->source, i, &c->result_names[i]);
+    for (int i = outputs; i < c->n_results; i++) {
+        int variable;
+        tdm_graph_assign(c->source, i - outputs, &variable);
+        c->result_names[i] = cli_node_name(c->source, variable);
+    }
+}
+
+void comparison_drop(tdm_tensor **list, int n)
 {
     for (int i = 0; list && i < n; i++) {
         tdm_release(list[i]);
@@ -157,18 +158,21 @@ static bool measure_eager_peak(comparison *c)
 bool comparison_run(comparison *c, double rtol, double atol)
 {
     c->bad_node = c->bad_kernel = -1;
-    if (!allocate(c) || !measure_eager_peak(c) || !replay(c, c->source, c->node) || !compile(c))
+    if (!allocate(c) || !measure_eager_peak(c) || !comparison_replay(c, c->source, c->node) || !compile(c) ||
+        (c->forward && !blame_gradient(c)))
         return false;
     const tdm_graph *final = tdm_program_graph(c->program);
     c->final_node = calloc((size_t)tdm_graph_nodes(final) + 1, sizeof *c->final_node);
-    if (!c->final_node || !replay(c, final, c->final_node))
+    if (!c->final_node || !comparison_replay(c, final, c->final_node))
         return false;
-    find_broken_by_pass(c);
     if (tdm_exec_run_timed(c->exec, NULL, check_kernel, c) != TDM_OK)
         return false;
-    compare_results(c, rtol, atol);
-    drop(c->node, tdm_graph_nodes(c->source));
-    drop(c->final_node, tdm_graph_nodes(final));
+    name_results(c);
+    comparison_results(c, c->exec, c->variables, rtol, atol, c->results);
+    if (!blame(c))
+        return false;
+    comparison_drop(c->node, tdm_graph_nodes(c->source));
+    comparison_drop(c->final_node, tdm_graph_nodes(final));
     return side_measure(c->ctx, c->program, c->exec, c->values, 15, &c->side);
 }
 
@@ -178,12 +182,13 @@ void comparison_free(comparison *c)
     tdm_exec_free(c->exec);
     int nodes = tdm_graph_nodes(c->source), inputs = tdm_graph_inputs(c->source);
     if (c->program)
-        drop(c->final_node, tdm_graph_nodes(tdm_program_graph(c->program)));
+        comparison_drop(c->final_node, tdm_graph_nodes(tdm_program_graph(c->program)));
     tdm_program_free(c->program);
-    drop(c->node, nodes);
-    drop(c->values, inputs);
-    drop(c->variables, inputs);
+    comparison_drop(c->node, nodes);
+    comparison_drop(c->values, inputs);
+    comparison_drop(c->variables, inputs);
     tdm_graph_free(c->source);
+    tdm_graph_free(c->forward);
     free(c->node);
     free(c->final_node);
     free(c->values);

@@ -17,6 +17,9 @@ TDM_API void tdm_text_free(char *text);
 
 /* A new graph: passes is "a,b,c", NULL the whole pipeline, or "..a" the pipeline up to and including a. */
 TDM_API tdm_graph *tdm_graph_pass(const tdm_graph *g, const char *passes);
+/* The first n passes of the pipeline; map[i]: where node i of g went, -1: gone (tdm_graph_nodes entries).
+ * NULL past the end of the pipeline. */
+TDM_API tdm_graph *tdm_graph_prefix(const tdm_graph *g, int n, int *map);
 /* Names and one-line descriptions, NULL past the end; extra passes (gradient) follow those of the pipeline.
  */
 TDM_API const char *tdm_pass_name(int i, const char **what);
@@ -53,6 +56,15 @@ typedef bool tdm_visit(void *user, int node, tdm_tensor *value, double ns);
 TDM_API tdm_status tdm_interpret(const tdm_graph *g, tdm_tensor *const *values, tdm_visit *visit, void *user,
                                  tdm_tensor **outputs, tdm_tensor **new_values);
 
+/* Runs g on the eager engine with a tape and differentiates it there, as pass gradient does on the graph:
+ * grads[k] is the gradient of the k-th floating-point input or variable, held, NULL if it is not reached;
+ * upstream[k] is for the k-th floating-point output. */
+TDM_API tdm_status tdm_interpret_gradients(const tdm_graph *g, tdm_tensor *const *values,
+                                           tdm_tensor *const *upstream, tdm_tensor **grads);
+
+/* tdm_compile with memory of its own for every value: what differs between the two is an error of pass plan.
+ */
+TDM_API tdm_program *tdm_compile_apart(tdm_graph *g);
 /* Programs: the optimised graph, where each node of the source graph went (-1: gone), kernels, stages,
  * memory. */
 TDM_API const tdm_graph *tdm_program_graph(const tdm_program *p);
