@@ -52,6 +52,9 @@ bench_job *bench_job_new(tdm_context *ctx, const bench_workload *w, bool eager, 
                          double *first_call_s);
 void bench_job_free(bench_job *j);
 void bench_job_call(bench_job *j);
+/* NULL in the eager engine. */
+const tdm_program *bench_job_program(const bench_job *j);
+tdm_exec *bench_job_exec(const bench_job *j);
 /* Outputs as bench.h's header says: results held by the job.  TRAIN: the losses of its first three calls
  * (which _new made), then the first parameter as it was after them.  Returns how many. */
 int bench_job_outputs(bench_job *j, tdm_tensor **out, int room);

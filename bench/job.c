@@ -155,6 +155,16 @@ void bench_job_call(bench_job *j)
         tdm_exec_run(j->exec);
 }
 
+const tdm_program *bench_job_program(const bench_job *j)
+{
+    return j->program;
+}
+
+tdm_exec *bench_job_exec(const bench_job *j)
+{
+    return j->exec;
+}
+
 static tdm_tensor *result(bench_job *j, int i)
 {
     static const char *const names[MOST + 1] = {"o0", "o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8"};

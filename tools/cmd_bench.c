@@ -6,13 +6,14 @@
 #include <sys/resource.h>
 
 #include "bench/bench.h"
+#include "tools/bench_kernels.h"
 #include "tools/cli.h"
 #include "tools/model_job.h"
 
 typedef struct bench_args {
     tdm_options options;
     bool engine[2]; /* static, eager */
-    bool list, serve;
+    bool list, serve, kernels;
     double min_time;
     const char *json;
 } bench_args;
@@ -126,6 +127,13 @@ static void serve(subject *s, json_t *ready)
     }
 }
 
+static bool kernels(const bench_args *a, const subject *s)
+{
+    const tdm_program *p = s->job ? bench_job_program(s->job) : s->model->program;
+    tdm_exec *e = s->job ? bench_job_exec(s->job) : s->model->exec;
+    return bench_print_kernels(p, e, a->min_time);
+}
+
 /* One workload in one engine, in a context of its own.  CLI_BAD after a message. */
 static int run_one(const bench_args *a, const char *name, int engine, json_t *results)
 {
@@ -157,6 +165,8 @@ static int run_one(const bench_args *a, const char *name, int engine, json_t *re
                    compile_s * 1e3, first_s * 1e3, reps);
             fflush(stdout);
             json_array_append(results, r);
+            if (a->kernels && engine == 0 && !kernels(a, &s))
+                status = cli_bad("out of memory");
         }
         if (!tdm_ok(ctx))
             status = cli_failed(ctx);
@@ -173,6 +183,7 @@ static const char help[] =
     "  --engine E         static, eager or static,eager (default: both; --serve: static)\n"
     "  --min-time S       seconds to measure each for (default 0.5)\n"
     "  --json FILE        writes an array of records\n"
+    "  --kernels          static: the kernels too, slowest first, those alike together\n"
     "  --serve            one NAME: prints `ready {json}`, then for every line N on standard input makes\n"
     "                     N calls and prints `N TOTAL_NS`\n" CLI_RUN_HELP
     "\nA NAME that is no workload is taken as a MODEL file (.tdm).  Times are of one call,\n"
@@ -192,10 +203,13 @@ static bool parse_engines(bench_args *a, const char *text)
 
 static int parse(int argc, char **argv, bench_args *a)
 {
-    static const struct option options[] = {
-        {"list", no_argument, NULL, 1},         {"serve", no_argument, NULL, 2},
-        {"engine", required_argument, NULL, 3}, {"min-time", required_argument, NULL, 4},
-        {"json", required_argument, NULL, 5},   CLI_RUN_OPTIONS};
+    static const struct option options[] = {{"list", no_argument, NULL, 1},
+                                            {"serve", no_argument, NULL, 2},
+                                            {"engine", required_argument, NULL, 3},
+                                            {"min-time", required_argument, NULL, 4},
+                                            {"json", required_argument, NULL, 5},
+                                            {"kernels", no_argument, NULL, 6},
+                                            CLI_RUN_OPTIONS};
     bool bad = false;
     for (int opt; (opt = cli_next(argc, argv, options)) != -1;) {
         char *end;
@@ -217,6 +231,8 @@ static int parse(int argc, char **argv, bench_args *a)
                 bad = cli_bad("--min-time %s: expected seconds", optarg) != 0;
         } else if (opt == 5)
             a->json = optarg;
+        else if (opt == 6)
+            a->kernels = true;
         else
             cli_run_option(opt, &a->options, &bad);
     }

@@ -326,8 +326,8 @@ static void close_trainer(trainer *t)
 const train_job train_shakespeare = {
     .name = "shakespeare",
     .about = "a transformer over the characters of tiny Shakespeare (--data), which writes at\n"
-             "                     the end; an epoch is 250 steps, 8 epochs\n",
-    .epochs = 8,
+             "                     the end; an epoch is 250 steps, 6 epochs\n",
+    .epochs = 6,
     .metric = "validation loss",
     .key = "validation_loss",
     .prepare = prepare,

@@ -17,6 +17,10 @@ done
 expect 0 bench "$MODELS/slices.tdm" --engine static --min-time 0.01
 has out '^.*slices.tdm +static '
 
+expect 0 bench mlp_train_8 --engine static --kernels --min-time 0.01
+has out '^kernel +kind +times +us each +share +GFLOP/s +GB/s'
+has out '^k[0-9]+_linear.* contract +1 '
+
 # ready {json}, then N TOTAL_NS for every N; ends at end of file.
 for engine in static eager; do
     printf '1\n20\n' | "$TANDEM" bench seed --serve --engine $engine --threads 1 >served
