@@ -170,6 +170,20 @@ static void scatter(cg_kernel *k, LLVMValueRef pointer, ir_dtype d, LLVMValueRef
     }
 }
 
+/* Lanes at pointer, pointer - 1, ..: one vector, turned around. */
+static LLVMValueRef load_backwards(cg *c, LLVMValueRef pointer, ir_dtype d)
+{
+    LLVMTypeRef type = cg_vector_of(c, cg_memory_type(c, d));
+    LLVMValueRef order[64], from = cg_element(c, pointer, d, cg_i64(c, 1 - c->lanes));
+    LLVMValueRef v = LLVMBuildLoad2(c->b, type, from, "");
+
+    LLVMSetAlignment(v, (unsigned)ir_dtype_size(d));
+    for (int l = 0; l < c->lanes; l++)
+        order[l] = LLVMConstInt(LLVMInt32TypeInContext(c->ctx), (unsigned)(c->lanes - 1 - l), 0);
+    v = LLVMBuildShuffleVector(c->b, v, LLVMGetPoison(type), LLVMConstVector(order, (unsigned)c->lanes), "");
+    return from_memory(c, d, v);
+}
+
 /* Lanes at pointer, pointer + stride, .. */
 static LLVMValueRef load_lanes(cg_kernel *k, LLVMValueRef pointer, ir_dtype d, int64_t stride)
 {
@@ -179,6 +193,8 @@ static LLVMValueRef load_lanes(cg_kernel *k, LLVMValueRef pointer, ir_dtype d, i
         LLVMValueRef v = cg_load_scalar(c, pointer, d);
         return c->lanes == 1 ? v : cg_splat(c, v);
     }
+    if (stride == -1 && !k->mask)
+        return load_backwards(c, pointer, d);
     if (stride != 1)
         return gather(k, pointer, d, lane_offsets(c, stride));
     LLVMTypeRef type = cg_vector_of(c, cg_memory_type(c, d)), types[2] = {type, pointer_type(c)};
@@ -323,7 +339,7 @@ static LLVMValueRef run_offsets(cg_kernel *k, const ir_map *m)
     int64_t reach = 0, extent = 1;
 
     for (int d = k->vector_first; d <= k->vector_dim; d++) {
-        reach += m->stride[d] * (k->space.extent[d] - 1);
+        reach += (m->stride[d] < 0 ? -m->stride[d] : m->stride[d]) * (k->space.extent[d] - 1);
         extent *= k->space.extent[d];
     }
     bool narrow = reach < INT32_MAX && extent < INT32_MAX - 64; /* 32-bit lanes divide fast */

@@ -4,6 +4,8 @@
  * mask y[n, m] = relu(x[n, m])         ->  one run of n m; units are blocks of it one element ->  a few
  * scalar instructions
  *
+ * A pad or concat root stores its operands' elements at their places in the result: one loop per operand.
+ *
  * All loads of a vector come before its stores: outs may share memory with an operand at the same element. */
 #include "codegen/eval.h"
 
@@ -12,7 +14,7 @@ enum { MAX_UNROLL = CG_MAX_TOGETHER, BLOCK_VECTORS = 64 };
 typedef struct loop_state {
     cg_kernel *k;
     ir_map store[1]; /* of every out */
-    ir_ref value0;   /* what the first out stores: itself, or a pad's operand */
+    ir_ref value0;   /* what the first out stores: itself, or an operand of pad or concat */
     int64_t extent[IR_MAX_RANK];
     int64_t n; /* length of the run */
     int unroll, outer_dims;
@@ -142,6 +144,11 @@ static void emit_flat(loop_state *s)
     emit_range(s, from, s->n % block ? smaller(c, to, cg_i64(c, s->n)) : to);
 }
 
+static bool has_blocks(const loop_state *s, int64_t rows)
+{
+    return rows < 16 && s->n >= 32768;
+}
+
 /* Few rows, long runs: a unit is one block of one row. */
 static void emit_blocks(loop_state *s, int64_t rows)
 {
@@ -258,41 +265,146 @@ static void choose_unroll(loop_state *s)
     s->ns = (flops * 0.03 + 0.06 * k->k->out_count) * 16 / k->c->lanes;
 }
 
+/* Terms of what the kernel's outs store, the run and the unrolling; the number of rows.  0: it has failed. */
+static int64_t prepare(loop_state *s, bool pad)
+{
+    cg_kernel *k = s->k;
+    int64_t rows = 1;
+
+    for (int o = 0; o < k->k->out_count; o++) {
+        cg_term_of(k, o ? k->k->outs[o] : s->value0, &k->space);
+        cg_store_term(k, k->k->outs[o], &s->store[0]);
+    }
+    if (k->failed)
+        return 0;
+    for (int d = 0; d < k->space.rank; d++)
+        s->extent[d] = k->space.extent[d];
+    choose_run(s, pad);
+    choose_unroll(s);
+    for (int d = 0; d < s->outer_dims; d++)
+        rows *= s->extent[d];
+    if (s->n * rows == 1) { /* one element: no vectors, no loops */
+        k->c->lanes = 1;
+        k->vector_dim = -1;
+    }
+    return rows;
+}
+
+static void emit_prepared(loop_state *s, int64_t rows)
+{
+    if (s->k->vector_dim < 0)
+        s->k->units = 1, emit_scalar(s);
+    else if (rows == 1)
+        emit_flat(s);
+    else if (has_blocks(s, rows))
+        emit_blocks(s, rows);
+    else
+        emit_rows(s, rows);
+}
+
+/* ---- concat ---- */
+
+/* A part of the result begins: nothing is known of the last one's space, terms and indices. */
+static void begin_part(cg_kernel *k, const ir_map *space)
+{
+    cg_memo_free(k);
+    cg_terms_free(k);
+    k->space = *space;
+    k->banked = 0;
+    for (int d = 0; d < CG_DIMS; d++) {
+        k->home[d] = NULL;
+        k->level[d] = d;
+    }
+    for (int d = 0; d < IR_MAX_RANK; d++)
+        k->index[d] = NULL;
+}
+
+static int64_t units_of(const loop_state *s, int64_t rows)
+{
+    int64_t block = (int64_t)BLOCK_VECTORS * s->k->c->lanes, blocks = (s->n + block - 1) / block;
+
+    if (s->k->vector_dim < 0)
+        return 1;
+    return rows == 1 ? blocks : has_blocks(s, rows) ? rows * blocks : rows;
+}
+
+/* Unit v of all parts as a unit of the part that has [first, first + units). */
+static LLVMValueRef unit_within(cg *c, LLVMValueRef v, int64_t first, int64_t units)
+{
+    LLVMTypeRef i64 = LLVMInt64TypeInContext(c->ctx);
+    LLVMValueRef args[2] = {LLVMBuildSub(c->b, v, cg_i64(c, first), ""), cg_i64(c, 0)};
+
+    args[0] = cg_intrinsic(c, "llvm.smax", &i64, 1, args, 2);
+    args[1] = cg_i64(c, units);
+    return cg_intrinsic(c, "llvm.smin", &i64, 1, args, 2);
+}
+
+/* Operand i's loop, whose units come behind the `first` ones of the operands before it.  Returns its units.
+ */
+static int64_t emit_part(loop_state *s, int64_t rows, int64_t first)
+{
+    cg_kernel *k = s->k;
+    cg *c = k->c;
+    int64_t units = units_of(s, rows);
+    LLVMValueRef begin = k->begin, end = k->end;
+
+    k->begin = unit_within(c, begin, first, units);
+    k->end = unit_within(c, end, first, units);
+    LLVMValueRef any = LLVMBuildICmp(c->b, LLVMIntSLT, k->begin, k->end, "");
+    LLVMValueRef once = LLVMBuildZExt(c->b, any, LLVMInt64TypeInContext(c->ctx), "");
+    cg_loop part = cg_loop_open(c, cg_i64(c, 0), once, 1, "part");
+    emit_prepared(s, rows);
+    cg_loop_close(c, &part);
+    k->begin = begin;
+    k->end = end;
+    return units;
+}
+
+/* Units are those of all operands in turn, so threads share out the whole result. */
+static void emit_concat(cg_kernel *k)
+{
+    const ir_node *root = &k->g->nodes[k->k->root];
+    int axis = root->attrs->axes[0], lanes = k->c->lanes;
+    int64_t strides[IR_MAX_RANK], base = 0, units = 0;
+    double ns = 0;
+
+    ir_type_strides(&root->type, strides);
+    for (int i = 0; i < root->n && !k->failed; i++) {
+        const ir_type *x = &k->g->nodes[root->x[i]].type;
+        ir_map space = ir_map_identity(x);
+        begin_part(k, &space);
+        loop_state s = {.k = k, .store = {space}, .value0 = root->x[i]};
+        for (int d = 0; d < space.rank; d++)
+            s.store[0].stride[d] = space.extent[d] == 1 ? 0 : strides[d];
+        s.store[0].base = base;
+        base += x->dims[axis] * strides[axis];
+        int64_t rows = prepare(&s, false);
+        if (rows)
+            units += emit_part(&s, rows, units);
+        ns += s.ns * (double)ir_type_elements(x) + 4 * (double)rows;
+        k->c->lanes = lanes;
+    }
+    k->units = units;
+    k->grain = cg_grain(units, ns / (double)(units ? units : 1));
+}
+
 void cg_emit_loop(cg_kernel *k)
 {
     const ir_node *root = &k->g->nodes[k->k->root];
     bool pad = root->op == IR_pad;
     loop_state s = {.k = k, .store = {k->space}, .value0 = k->k->outs[0]};
-    int64_t rows = 1;
 
+    if (root->op == IR_concat) {
+        emit_concat(k);
+        return;
+    }
     if (pad) {
         s.store[0] = pad_map(root, &k->space);
         s.value0 = root->x[0];
     }
-    for (int o = 0; o < k->k->out_count; o++) {
-        cg_term_of(k, o ? k->k->outs[o] : s.value0, &k->space);
-        cg_store_term(k, k->k->outs[o], &s.store[0]);
-    }
-    if (k->failed)
-        return;
-    for (int d = 0; d < k->space.rank; d++)
-        s.extent[d] = k->space.extent[d];
-    choose_run(&s, pad);
-    choose_unroll(&s);
-    for (int d = 0; d < s.outer_dims; d++)
-        rows *= s.extent[d];
-    if (s.n * rows == 1) { /* one element: no vectors, no loops */
-        k->c->lanes = 1;
-        k->vector_dim = -1;
-    }
-    if (pad)
+    int64_t rows = prepare(&s, pad);
+    if (rows && pad)
         emit_pad(&s);
-    else if (k->vector_dim < 0)
-        k->units = 1, emit_scalar(&s);
-    else if (rows == 1)
-        emit_flat(&s);
-    else if (rows < 16 && s.n >= 32768)
-        emit_blocks(&s, rows);
-    else
-        emit_rows(&s, rows);
+    else if (rows)
+        emit_prepared(&s, rows);
 }

@@ -24,7 +24,7 @@ static const ir_attr_form dims = {IR_AT_DIMS, 0, {{0}}};
 static const ir_attr_form clamp = {
     IR_AT_NONE, 2, {FIELD("lo", F64, ONE, REQUIRED, clamp.lo), FIELD("hi", F64, ONE, REQUIRED, clamp.hi)}};
 static const ir_attr_form transpose = {IR_AT_NONE, 1, {FIELD("perm", AXES, N, REQUIRED, axes)}};
-static const ir_attr_form reduce = {IR_AT_NONE, 1, {FIELD("axes", AXES, N, REQUIRED, axes)}};
+static const ir_attr_form axes = {IR_AT_NONE, 1, {FIELD("axes", AXES, N, REQUIRED, axes)}};
 static const ir_attr_form slice = {IR_AT_NONE,
                                    3,
                                    {FIELD("start", INTS, N, REQUIRED, slice.start),
@@ -54,10 +54,12 @@ static const ir_attr_form *const forms[IR_OP_COUNT] = {
     [IR_broadcast] = &dims,
     [IR_slice] = &slice,
     [IR_pad] = &pad,
-    [IR_reduce_sum] = &reduce,
-    [IR_reduce_max] = &reduce,
-    [IR_reduce_min] = &reduce,
-    [IR_argmax] = &reduce,
+    [IR_reverse] = &axes,
+    [IR_concat] = &axes,
+    [IR_reduce_sum] = &axes,
+    [IR_reduce_max] = &axes,
+    [IR_reduce_min] = &axes,
+    [IR_argmax] = &axes,
     [IR_dot_general] = &dot_general,
 };
 

@@ -246,19 +246,6 @@ ir_val ir_e_pad(ir_sink *s, ir_val x, const int64_t *low, const int64_t *high, c
     return ir_emit(s, IR_pad, &a, &x, 1);
 }
 
-/* ---- indexed, reductions, products ----------------------------------------------------------------------
- */
-
-ir_val ir_e_gather(ir_sink *s, ir_val x, ir_val index)
-{
-    return ir_emit(s, IR_gather, NULL, (const ir_val[]){x, index}, 2);
-}
-
-ir_val ir_e_scatter_add(ir_sink *s, ir_val x, ir_val index, ir_val update)
-{
-    return ir_emit(s, IR_scatter_add, NULL, (const ir_val[]){x, index, update}, 3);
-}
-
 /* Bit i set for every axis i in axes, or an error: an axis outside 0..rank-1 or named twice. */
 static bool axis_set(ir_sink *s, ir_op kind, const ir_type *t, const int *axes, int n, unsigned *set)
 {
@@ -275,6 +262,57 @@ static bool axis_set(ir_sink *s, ir_op kind, const ir_type *t, const int *axes, 
         *set |= 1u << axes[i];
     }
     return true;
+}
+
+ir_val ir_e_reverse(ir_sink *s, ir_val x, const int *axes, int n)
+{
+    ir_attrs a = {0};
+    unsigned set;
+
+    if (!x) {
+        return 0;
+    }
+    ir_type t = *s->type(s, x);
+    if (!axis_set(s, IR_reverse, &t, axes, n, &set)) {
+        return 0;
+    }
+    for (int i = 0; i < t.rank; i++) {
+        if (set >> i & 1) {
+            a.axes[a.n++] = (int8_t)i;
+        }
+    }
+    return a.n ? ir_emit(s, IR_reverse, &a, &x, 1) : x;
+}
+
+/* One node for up to IR_MAX_OPERANDS; more are joined in as many groups of about equal size. */
+ir_val ir_e_concat(ir_sink *s, const ir_val *x, int n, int axis)
+{
+    ir_attrs a = {.n = 1, .axes = {(int8_t)(axis < 0 || axis >= IR_MAX_RANK ? -1 : axis)}};
+    ir_val parts[IR_MAX_OPERANDS];
+    int count = 0;
+
+    if (n <= IR_MAX_OPERANDS) {
+        return ir_emit(s, IR_concat, &a, x, n);
+    }
+    for (int at = 0; count < IR_MAX_OPERANDS; count++) {
+        int size = (n - at) / (IR_MAX_OPERANDS - count);
+        parts[count] = ir_e_concat(s, x + at, size, axis);
+        at += size;
+    }
+    return ir_emit(s, IR_concat, &a, parts, count);
+}
+
+/* ---- indexed, reductions, products ----------------------------------------------------------------------
+ */
+
+ir_val ir_e_gather(ir_sink *s, ir_val x, ir_val index)
+{
+    return ir_emit(s, IR_gather, NULL, (const ir_val[]){x, index}, 2);
+}
+
+ir_val ir_e_scatter_add(ir_sink *s, ir_val x, ir_val index, ir_val update)
+{
+    return ir_emit(s, IR_scatter_add, NULL, (const ir_val[]){x, index, update}, 3);
 }
 
 ir_val ir_e_reduce(ir_sink *s, ir_op kind, ir_val x, const int *axes, int n, bool keep)

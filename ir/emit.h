@@ -31,6 +31,10 @@ ir_val ir_e_slice(ir_sink *s, ir_val x, const int64_t *start, const int64_t *lim
 /* x, to be read when `after` is known */
 ir_val ir_e_checkpoint(ir_sink *s, ir_val x, ir_val after);
 ir_val ir_e_pad(ir_sink *s, ir_val x, const int64_t *low, const int64_t *high, const int64_t *interior);
+/* axes in 0..rank-1, any order, no repeats; x itself if there are none */
+ir_val ir_e_reverse(ir_sink *s, ir_val x, const int *axes, int n);
+/* any number of operands, joined IR_MAX_OPERANDS at a time; axis in 0..rank-1 */
+ir_val ir_e_concat(ir_sink *s, const ir_val *x, int n, int axis);
 ir_val ir_e_gather(ir_sink *s, ir_val x, ir_val index);
 ir_val ir_e_scatter_add(ir_sink *s, ir_val x, ir_val index, ir_val update);
 /* kind: IR_reduce_sum, IR_reduce_max, IR_reduce_min or IR_argmax; axes in 0..rank-1, any order, no repeats;

@@ -68,6 +68,15 @@ ir_status ir_infer_axes(const ir_inference *c, const int8_t *axes, int n, const 
     return IR_OK;
 }
 
+ir_status ir_infer_ascending(const ir_inference *c, const int8_t *axes, int n, const ir_type *t)
+{
+    ir_status s = ir_infer_axes(c, axes, n, t, "axes");
+    for (int i = 1; i < n && s == IR_OK; i++)
+        if (axes[i] < axes[i - 1])
+            return ir_infer_fail(c, IR_EARG, "axes must ascend: %d comes before %d", axes[i - 1], axes[i]);
+    return s;
+}
+
 ir_status ir_infer_result(const ir_inference *c, const ir_type *t)
 {
     ir_type_text_buf b;
@@ -255,6 +264,8 @@ static infer_fn *const rules[IR_OP_COUNT] = {
     [IR_slice] = ir_infer_slice,
     [IR_checkpoint] = ir_infer_checkpoint,
     [IR_pad] = ir_infer_pad,
+    [IR_reverse] = ir_infer_reverse,
+    [IR_concat] = ir_infer_concat,
     [IR_gather] = ir_infer_gather,
     [IR_scatter_add] = ir_infer_scatter_add,
     [IR_reduce_sum] = ir_infer_reduce,

@@ -27,6 +27,8 @@ const char *ir_infer_show(const ir_inference *c, const ir_type *t, ir_type_text_
 const char *ir_infer_dim(const ir_inference *c, int64_t dim, ir_type_text_buf *b);
 /* `axes` are in 0..rank-1 and differ; `what` names the list in the message. */
 ir_status ir_infer_axes(const ir_inference *c, const int8_t *axes, int n, const ir_type *t, const char *what);
+/* .. and ascend. */
+ir_status ir_infer_ascending(const ir_inference *c, const int8_t *axes, int n, const ir_type *t);
 /* The result is *t unless its rank or size is too large. */
 ir_status ir_infer_result(const ir_inference *c, const ir_type *t);
 
@@ -41,6 +43,8 @@ ir_status ir_infer_broadcast(const ir_inference *c);
 ir_status ir_infer_slice(const ir_inference *c);
 ir_status ir_infer_checkpoint(const ir_inference *c);
 ir_status ir_infer_pad(const ir_inference *c);
+ir_status ir_infer_reverse(const ir_inference *c);
+ir_status ir_infer_concat(const ir_inference *c);
 /* infer_index.c */
 ir_status ir_infer_gather(const ir_inference *c);
 ir_status ir_infer_scatter_add(const ir_inference *c);

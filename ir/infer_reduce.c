@@ -13,16 +13,12 @@ ir_status ir_infer_reduce(const ir_inference *c)
     int n = c->a->n;
     if (n == 0)
         return ir_infer_fail(c, IR_EARG, "it needs at least one axis");
-    ir_status s = ir_infer_axes(c, c->a->axes, n, x, "axes");
+    ir_status s = ir_infer_ascending(c, c->a->axes, n, x);
     if (s != IR_OK)
         return s;
     unsigned set = 0;
-    for (int i = 0; i < n; i++) {
-        if (i && c->a->axes[i] < c->a->axes[i - 1])
-            return ir_infer_fail(c, IR_EARG, "axes must ascend: %d comes before %d", c->a->axes[i - 1],
-                                 c->a->axes[i]);
+    for (int i = 0; i < n; i++)
         set |= 1u << c->a->axes[i];
-    }
     ir_type y = {.dtype = x->dtype};
     for (int i = 0; i < x->rank; i++)
         if (!(set >> i & 1))

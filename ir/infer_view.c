@@ -1,11 +1,12 @@
-/* ir/infer_view.c: shape rules of reshape, transpose, broadcast, slice and checkpoint, and of pad, the
- * adjoint of slice.
+/* ir/infer_view.c: shape rules of reshape, transpose, broadcast, slice, reverse and checkpoint, of pad, the
+ * adjoint of slice, and of concat.
  *
  *   reshape    f32[n,4,3] -> f32[12,n]     equal products of constants, the same symbols as often
  *   broadcast  f32[4,1]   -> f32[2,4,n]    right-aligned; an extent of 1 becomes anything
  *   slice      f32[n,9]   -> f32[n,3]      a symbolic axis only as a whole: its bounds can't be checked
  *   checkpoint f32[n,4]   -> f32[n,4]      whatever it waits for
- *   pad        f32[3]     -> f32[9]        low + 1 + (d - 1) * (interior + 1) + high */
+ *   pad        f32[3]     -> f32[9]        low + 1 + (d - 1) * (interior + 1) + high
+ *   concat     f32[n,3] f32[n,4] -> f32[n,7]  extents differ on the joined axis alone, which is constant */
 #include <string.h>
 
 #include "infer.h"
@@ -179,5 +180,47 @@ ir_status ir_infer_pad(const ir_inference *c)
     ir_type y = *c->x[0];
     for (int i = 0; i < y.rank && s == IR_OK; i++)
         s = pad_axis(c, i, &y.dims[i]);
+    return s == IR_OK ? ir_infer_result(c, &y) : s;
+}
+
+ir_status ir_infer_reverse(const ir_inference *c)
+{
+    ir_status s = ir_infer_ascending(c, c->a->axes, c->a->n, c->x[0]);
+    if (s == IR_OK)
+        *c->out = *c->x[0];
+    return s;
+}
+
+/* Operand i goes behind what *y holds so far. */
+static ir_status join(const ir_inference *c, int i, int axis, ir_type *y)
+{
+    ir_type_text_buf b, d;
+    const ir_type *first = c->x[0], *x = c->x[i];
+    ir_type other = *x;
+    if (x->dtype != first->dtype)
+        return ir_infer_fail(c, IR_EDTYPE, "the dtypes of operands 0 and %d differ: %s and %s", i,
+                             ir_infer_show(c, first, &b), ir_infer_show(c, x, &d));
+    if (x->rank == first->rank)
+        other.dims[axis] = first->dims[axis];
+    if (!ir_shape_eq(&other, first))
+        return ir_infer_fail(c, IR_ESHAPE, "operands 0 and %d may differ in axis %d alone: %s and %s", i,
+                             axis, ir_infer_show(c, first, &b), ir_infer_show(c, x, &d));
+    if (x->dims[axis] < 0)
+        return ir_infer_fail(c, IR_ESHAPE, "axis %d of operand %d, %s, is symbolic and can't be joined", axis,
+                             i, ir_infer_show(c, x, &b));
+    y->dims[axis] += i ? x->dims[axis] : 0;
+    return IR_OK;
+}
+
+ir_status ir_infer_concat(const ir_inference *c)
+{
+    if (c->n < 1 || c->n > IR_MAX_OPERANDS)
+        return ir_infer_fail(c, IR_EARG, "it takes 1 to %d operands, not %d", IR_MAX_OPERANDS, c->n);
+    if (c->a->n != 1)
+        return ir_infer_fail(c, IR_EARG, "it joins along one axis, not %d", c->a->n);
+    ir_status s = ir_infer_axes(c, c->a->axes, 1, c->x[0], "axes");
+    ir_type y = *c->x[0];
+    for (int i = 0; i < c->n && s == IR_OK; i++)
+        s = join(c, i, c->a->axes[0], &y);
     return s == IR_OK ? ir_infer_result(c, &y) : s;
 }

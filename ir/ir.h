@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define IR_MAX_RANK 8
+#define IR_MAX_OPERANDS 8                  /* of one node */
 #define IR_MAX_ELEMENTS ((int64_t)1 << 40) /* a shape with more elements is refused as overflowing */
 
 /* ---- status ------------------------------------------------------------------------------------------ */
@@ -107,8 +108,9 @@ typedef enum {
     IR_LEAF,      /* input variable constant                                               */
     IR_GENERATE,  /* iota random_bits: an element is a function of its linear index        */
     IR_POINTWISE, /* one element of each operand at the same index -> one element          */
-    IR_VIEW,      /* reshape transpose broadcast slice checkpoint: elements of operand 0 at other indices */
+    IR_VIEW,      /* reshape transpose broadcast slice reverse checkpoint: elements of operand 0, elsewhere */
     IR_PAD,       /* the adjoint of slice                                                  */
+    IR_CONCAT,    /* operands side by side                                                 */
     IR_REDUCE,    /* reduce_sum reduce_max reduce_min argmax                               */
     IR_CONTRACT,  /* dot_general                                                           */
     IR_INDEX      /* gather scatter_add                                                    */
@@ -152,8 +154,9 @@ typedef struct ir_random_attrs {
  *   reshape          type.dims (dtype is the operand's)              broadcast   type.dims, right-aligned as
  * NumPy's broadcast_to convert          type.dtype      transpose n, axes (perm: result axis i is operand
  * axis axes[i]) slice            start, limit, step (step >= 1), n = rank        pad  low, high, interior (>=
- * 0), n = rank reduce_* argmax  n, axes (ascending, as the user wrote the set)  clamp  lo, hi dot_general n
- * batch axes: lhs_batch, rhs_batch; nk contracted: lhs_k, rhs_k random_bits      type (u32), offset */
+ * 0), n = rank reduce_* argmax reverse  n, axes (ascending, as the user wrote the set)  concat  n = 1, axes
+ * clamp  lo, hi dot_general n batch axes: lhs_batch, rhs_batch; nk contracted: lhs_k, rhs_k random_bits type
+ * (u32), offset */
 typedef struct ir_attrs {
     ir_type type;
     uint8_t n, nk;

@@ -380,6 +380,17 @@ static bool push_operands(walk *w, ir_ref r, const ir_map *m)
             return fail_at(w, r);
         }
         return push(w, n->x[0], false, &w->space);
+    case IR_CONCAT: /* the same, of several values: each in the space of its own dims */
+        if (w->k->kind != IR_K_LOOP || r != w->k->root || w->k->out_count != 1 || w->k->outs[0] != r) {
+            return fail_at(w, r);
+        }
+        for (int i = n->n - 1; i >= 0; i--) {
+            inside = ir_map_identity(&w->g->nodes[n->x[i]].type);
+            if (!push(w, n->x[i], false, &inside)) {
+                return false;
+            }
+        }
+        return true;
     case IR_REDUCE:
         if (n->op != IR_argmax) {
             return push_reduce(w, r, n, m);

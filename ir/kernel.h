@@ -9,7 +9,8 @@
  *   kind      iteration space                         what it holds
  *   LOOP      dims of the root                        pointwise and view nodes; outs have the root's element
  * order. A root of op `pad` is stored: zero fill, then its operand's space is written with strides (the
- * iteration space is the operand's) ROW       outer dims x one inner run of L         reduces over the inner
+ * iteration space is the operand's); of op `concat`: every operand's space in turn is written to its place
+ *   ROW       outer dims x one inner run of L         reduces over the inner
  * run (rule 4: 64 partials), products by the tree (m*n < 64), nodes of the full shape and of the row shape
  *   OUTER     A x R x C, reduced over R               sums (rule 4: blocks of 512 rows), max, min over an
  * outer run; producers on A x R x C, consumers on A x C CONTRACT  batch x m x n (k inside)                one

@@ -10,8 +10,12 @@
  *   result [2,3,4] of transpose, map stride 12 = 1*12 + 0*4 + 0*1   ->   operand stride of dim 0
  *
  * That holds only while no sum of digits carries into the next dim, which is checked.  Adjacent result dims
- * that are also adjacent in the operand are merged first, so that fewer maps carry.  Cost: rank squared. */
+ * that are also adjacent in the operand are merged first, so that fewer maps carry.  A reversed axis has a
+ * negative operand stride; a dim whose own stride is negative is taken from its other end, so that all digits
+ * are positive, and turned back.  Cost: rank squared. */
 #include "ir/map.h"
+
+#include <string.h>
 
 /* A view's result as dims with the operand stride of each: extents of 1 dropped, adjacent dims merged. */
 typedef struct view_dims {
@@ -33,6 +37,11 @@ static void describe_view(const ir_node *n, const ir_type *x, view_dims *v)
             to[d] = xs[n->attrs->axes[d]];
         } else if (n->op == IR_broadcast) {
             to[d] = axis < 0 || x->dims[axis] == 1 ? 0 : xs[axis];
+        } else if (n->op == IR_reverse) {
+            bool turned = memchr(n->attrs->axes, d, n->attrs->n) != NULL;
+
+            to[d] = turned ? -xs[d] : xs[d];
+            v->base += turned ? xs[d] * (x->dims[d] - 1) : 0;
         } else {
             to[d] = xs[d] * n->attrs->slice.step[d];
             v->base += xs[d] * n->attrs->slice.start[d];
@@ -77,31 +86,43 @@ static bool add_digits(const view_dims *v, int64_t linear, int64_t times, int64_
     return linear == 0;
 }
 
+/* The stride of dim j where it has a second element. */
+static int64_t first_step(const ir_map *m, int j)
+{
+    return m->extent[j] > 1 ? m->stride[j] : 0;
+}
+
 bool ir_map_through(const ir_graph *g, const ir_node *n, const ir_map *m, ir_map *out)
 {
     view_dims v;
-    int64_t used[IR_MAX_RANK] = {0}, moved;
+    int64_t used[IR_MAX_RANK] = {0}, moved, base = m->base;
     ir_map r = *m;
 
     if (ir_shares_bytes(n->op)) {
         *out = r;
         return true;
     }
-    if (n->op != IR_transpose && n->op != IR_broadcast && n->op != IR_slice) {
+    if (ir_ops[n->op].cls != IR_VIEW) {
         return false;
     }
     describe_view(n, &g->nodes[n->x[0]].type, &v);
-    if (!add_digits(&v, m->base, 1, used, &moved)) {
+    for (int j = 0; j < m->rank; j++) {
+        base += first_step(m, j) < 0 ? m->stride[j] * (m->extent[j] - 1) : 0;
+    }
+    if (!add_digits(&v, base, 1, used, &moved)) {
         return false;
     }
     r.base = v.base + moved;
     for (int j = 0; j < m->rank; j++) {
+        int64_t step = first_step(m, j), last = m->extent[j] - 1;
+
         r.stride[j] = 0;
-        if (m->extent[j] > 1 && m->stride[j] != 0) {
-            if (!add_digits(&v, m->stride[j], m->extent[j] - 1, used, &moved)) {
+        if (step != 0) {
+            if (!add_digits(&v, step < 0 ? -step : step, last, used, &moved)) {
                 return false;
             }
-            r.stride[j] = moved;
+            r.stride[j] = step < 0 ? -moved : moved;
+            r.base += step < 0 ? moved * last : 0;
         }
     }
     *out = r;

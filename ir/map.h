@@ -3,7 +3,8 @@
  *
  *   linear element index = base + sum over j of stride[j] * i_j          0 <= i_j < extent[j]
  *
- * reshape leaves the linear index as it is; transpose, broadcast and slice take it apart into the result's
+ * reshape leaves the linear index as it is; transpose, broadcast, slice and reverse (whose strides are
+ * negative) take it apart into the result's
  * indices, which needs every iteration dim to stay inside one dim of the result (no carry).  ir_map_through
  * says whether it does. */
 #ifndef TANDEM_IR_MAP_H

@@ -21,7 +21,8 @@ typedef struct ir_vjp_call {
 typedef void ir_vjp_rule(ir_sink *s, const ir_vjp_call *c);
 
 /* vjp_view.c */
-ir_vjp_rule ir_vjp_reshape, ir_vjp_transpose, ir_vjp_broadcast, ir_vjp_slice, ir_vjp_pad, ir_vjp_checkpoint;
+ir_vjp_rule ir_vjp_reshape, ir_vjp_transpose, ir_vjp_broadcast, ir_vjp_slice, ir_vjp_pad, ir_vjp_reverse,
+    ir_vjp_concat, ir_vjp_checkpoint;
 /* vjp_reduce.c */
 ir_vjp_rule ir_vjp_reduce_sum, ir_vjp_reduce_extremum;
 /* vjp_dot.c */

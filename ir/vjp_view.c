@@ -2,7 +2,8 @@
  *
  *   reshape -> reshape back         transpose p -> transpose by the inverse of p
  *   broadcast -> reduce_sum over the repeated axes, then reshape      slice <-> pad (steps become interior
- * zeros)    checkpoint -> dy, and nothing to what it waits for */
+ * zeros)      reverse -> reverse      concat -> a slice for each operand
+ *   checkpoint -> dy, and nothing to what it waits for */
 #include "ir/vjp.h"
 #include "ir/emit.h"
 
@@ -80,4 +81,29 @@ void ir_vjp_pad(ir_sink *s, const ir_vjp_call *c)
         limit[i] = whole ? x.dims[i] : start[i] + spread(x.dims[i], step[i]);
     }
     c->dx[0] = ir_e_slice(s, c->dy, start, limit, step);
+}
+
+void ir_vjp_reverse(ir_sink *s, const ir_vjp_call *c)
+{
+    int axes[IR_MAX_RANK];
+
+    for (int i = 0; i < c->a->n; i++) {
+        axes[i] = c->a->axes[i];
+    }
+    c->dx[0] = ir_e_reverse(s, c->dy, axes, c->a->n);
+}
+
+void ir_vjp_concat(ir_sink *s, const ir_vjp_call *c)
+{
+    ir_type y = *s->type(s, c->dy);
+    int64_t start[IR_MAX_RANK] = {0}, *from = &start[c->a->axes[0]];
+
+    for (int i = 0; i < c->n; i++) {
+        int64_t end = *from + s->type(s, c->x[i])->dims[c->a->axes[0]];
+        y.dims[c->a->axes[0]] = end;
+        if (c->need >> i & 1) {
+            c->dx[i] = ir_e_slice(s, c->dy, start, y.dims, NULL);
+        }
+        *from = end;
+    }
 }

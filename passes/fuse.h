@@ -22,8 +22,8 @@ typedef struct fuse_group {
     ir_ref *nodes; /* ascending */
     int count;
     ir_kernel_kind kind;
-    ir_ref anchor;  /* the node that fixes the kind: a reduce, product, pad or index node; IR_NONE for a plain
-                       LOOP */
+    ir_ref anchor;  /* the node that fixes the kind: a reduce, product, pad, concat or index node; IR_NONE for
+                       a plain  LOOP */
     ir_ref highest; /* of the nodes of this group and of all groups that it depends on */
     bool merged;    /* its nodes have moved to another group */
 } fuse_group;

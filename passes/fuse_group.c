@@ -390,7 +390,8 @@ static bool group_of_node(fuse *f, ir_ref r, fuse_group *m)
     switch (ir_ops[n->op].cls) {
     case IR_INDEX: m->kind = IR_K_INDEX; break;
     case IR_CONTRACT: m->kind = fuse_is_memory_operand(f->g, n, 0) ? IR_K_CONTRACT : IR_K_ROW; break;
-    case IR_PAD: m->kind = IR_K_LOOP; break;
+    case IR_PAD:
+    case IR_CONCAT: m->kind = IR_K_LOOP; break;
     case IR_REDUCE:
         if (n->op != IR_argmax && !one_run(n)) {
             ir_fail(f->err, IR_EUNSUPPORTED,

@@ -41,6 +41,12 @@ static int64_t elements(const plan *p, ir_ref r)
     return ir_type_elements(&p->g->nodes[r].type);
 }
 
+/* A root whose stores are not at the elements that the kernel loads. */
+static bool moves_elements(const ir_node *root)
+{
+    return ir_ops[root->op].cls == IR_PAD || ir_ops[root->op].cls == IR_CONCAT;
+}
+
 /* Which flag of plan.where a read must not have; -1: v may not overwrite anything. */
 static int forbidden(const plan *p, ir_ref v)
 {
@@ -55,7 +61,7 @@ static int forbidden(const plan *p, ir_ref v)
         full_outs += elements(p, k->outs[i]) == full;
     }
     switch (k->kind) {
-    case IR_K_LOOP: return p->g->nodes[k->root].op == IR_pad ? -1 : PLAN_NOT_FULL;
+    case IR_K_LOOP: return moves_elements(&p->g->nodes[k->root]) ? -1 : PLAN_NOT_FULL;
     case IR_K_CONTRACT: return PLAN_NOT_FULL;
     case IR_K_OUTER: return PLAN_NOT_ROW;
     case IR_K_ROW: /* several passes over a row: only what is certainly stored in the last one */

@@ -1,8 +1,10 @@
-/* passes/simplify_view.c: rules of views and pad: elements move, so nothing rounds (contract: simplify.h).
+/* passes/simplify_view.c: rules of views, pad and concat: elements move, so nothing rounds (contract:
+ * simplify.h).
  *
  *   reshape(reshape(x)) -> reshape(x)      transpose(x: f32[1,4]) -> reshape(x)      broadcast(broadcast(x))
- * -> broadcast(x) slice(slice(x)) -> slice(x)            slice(pad(x)) -> x where it takes back exactly what
- * was padded any view of a broadcast of one element -> broadcast of that element
+ * -> broadcast(x) slice(slice(x)) -> slice(x)            slice(pad(x)) -> slice(x) where it takes nothing
+ * that was padded              slice(concat(x, z)) -> slice(z) where it takes elements of z alone
+ * reverse(reverse(x)) -> x      any view of a broadcast of one element -> broadcast of that element
  *
  * Chains of views become one view, which codegen turns into an index map. */
 #include "ir/plant.h"
@@ -180,21 +182,112 @@ static ir_ref slice_slice(ir_graph *g, const candidate *c)
     return simplify_emit1(g, IR_slice, &a, n->x[0]);
 }
 
+/* One axis of a slice of pad as a slice of what was padded; false if it takes a zero. */
+static bool unpadded(const ir_attrs *slice, const ir_attrs *pad, int64_t dim, int i, ir_attrs *a)
+{
+    int64_t each = pad->pad.interior[i] + 1, step = slice->slice.step[i];
+    int64_t first = slice->slice.start[i] - pad->pad.low[i];
+    int64_t count = (slice->slice.limit[i] - slice->slice.start[i] - 1) / step + 1;
+
+    if (count == 1) {
+        step = each;
+    }
+    if (first < 0 || first % each != 0 || step % each != 0 || (first + (count - 1) * step) / each >= dim) {
+        return false;
+    }
+    a->slice.start[i] = first / each;
+    a->slice.step[i] = step / each;
+    a->slice.limit[i] = a->slice.start[i] + (count - 1) * a->slice.step[i] + 1;
+    return true;
+}
+
 static ir_ref slice_of_pad(ir_graph *g, const candidate *c)
 {
     const ir_node *n = simplify_operand(g, c, 0, IR_pad);
-    ir_type t;
+    ir_attrs a = {.n = c->a->n};
 
-    if (!n || !result_type(g, c, &t) || !ir_shape_eq(&t, &g->nodes[n->x[0]].type)) {
-        return IR_NONE;
-    }
-    for (int i = 0; i < c->a->n; i++) {
-        bool step = t.dims[i] == 1 || c->a->slice.step[i] == n->attrs->pad.interior[i] + 1;
-        if (!step || c->a->slice.start[i] != n->attrs->pad.low[i]) {
+    for (int i = 0; n && i < a.n; i++) {
+        int64_t dim = g->nodes[n->x[0]].type.dims[i];
+        if (dim < 0) { /* neither padded nor cut */
+            a.slice.limit[i] = dim;
+            a.slice.step[i] = 1;
+        } else if (!unpadded(c->a, n->attrs, dim, i, &a)) {
             return IR_NONE;
         }
     }
-    return n->x[0];
+    return n ? simplify_emit1(g, IR_slice, &a, n->x[0]) : IR_NONE;
+}
+
+/* ---- reverse and concat ------------------------------------------------------------------------------- */
+
+/* Axes that are reversed twice, or hold one element, stay as they are. */
+static ir_ref reverse_less(ir_graph *g, const candidate *c)
+{
+    const ir_node *n = simplify_operand(g, c, 0, IR_reverse);
+    const ir_type *t = operand_type(g, c);
+    unsigned set = 0;
+    ir_attrs a = {0};
+
+    for (int i = 0; i < c->a->n; i++) {
+        set ^= t->dims[c->a->axes[i]] == 1 ? 0 : 1u << c->a->axes[i];
+    }
+    for (int i = 0; n && i < n->attrs->n; i++) {
+        set ^= 1u << n->attrs->axes[i];
+    }
+    for (int i = 0; i < t->rank; i++) {
+        if (set >> i & 1) {
+            a.axes[a.n++] = (int8_t)i;
+        }
+    }
+    ir_ref x = n ? n->x[0] : c->x[0];
+    if (a.n == 0) {
+        return x;
+    }
+    return n || a.n < c->a->n ? simplify_emit1(g, IR_reverse, &a, x) : IR_NONE;
+}
+
+static ir_ref concat_of_one(ir_graph *g, const candidate *c)
+{
+    (void)g;
+    return c->n == 1 ? c->x[0] : IR_NONE;
+}
+
+/* concat(concat(x, z), w) -> concat(x, z, w) */
+static ir_ref concat_of_concat(ir_graph *g, const candidate *c)
+{
+    ir_ref x[IR_MAX_OPERANDS];
+    int n = 0;
+
+    for (int i = 0; i < c->n; i++) {
+        const ir_node *part = simplify_operand(g, c, i, IR_concat);
+        bool open = part && part->attrs->axes[0] == c->a->axes[0];
+        int count = open ? part->n : 1;
+
+        if (n + count + (c->n - i - 1) > IR_MAX_OPERANDS) {
+            return IR_NONE;
+        }
+        memcpy(x + n, open ? part->x : &c->x[i], (size_t)count * sizeof *x);
+        n += count;
+    }
+    return n > c->n ? simplify_emit(g, IR_concat, c->a, x, n) : IR_NONE;
+}
+
+static ir_ref slice_of_concat(ir_graph *g, const candidate *c)
+{
+    const ir_node *n = simplify_operand(g, c, 0, IR_concat);
+    int axis = n ? n->attrs->axes[0] : 0;
+    ir_attrs a = *c->a;
+
+    for (int i = 0; n && i < n->n; i++) {
+        int64_t extent = g->nodes[n->x[i]].type.dims[axis];
+
+        if (a.slice.start[axis] < extent) {
+            return a.slice.limit[axis] <= extent ? simplify_emit1(g, IR_slice, &a, n->x[i]) : IR_NONE;
+        }
+        a.slice.start[axis] -= extent;
+        a.slice.limit[axis] -= extent;
+    }
+    return IR_NONE;
 }
 
 /* ---- the table
@@ -204,7 +297,9 @@ static simplify_rule *const table[IR_OP_COUNT][SIMPLIFY_RULES] = {
     [IR_reshape] = {same_type, reshape_reshape, view_of_one},
     [IR_transpose] = {transpose_identity, transpose_transpose, view_of_one, transpose_ones},
     [IR_broadcast] = {same_type, broadcast_broadcast, broadcast_ones, broadcast_reshape},
-    [IR_slice] = {same_type, slice_slice, slice_of_pad, view_of_one},
+    [IR_slice] = {same_type, slice_slice, slice_of_pad, slice_of_concat, view_of_one},
+    [IR_reverse] = {reverse_less, view_of_one},
+    [IR_concat] = {concat_of_one, concat_of_concat},
     [IR_pad] = {same_type},
 };
 

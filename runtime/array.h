@@ -17,7 +17,7 @@ typedef struct rt_array {
 bool rt_array_is_contiguous(const rt_array *x);
 rt_array rt_array_of(const ir_type *t, void *data); /* row-major */
 /* y = view of x by a VIEW op (reshape transpose broadcast slice), sharing memory.  False: a reshape that
- * needs a copy. */
+ * needs a copy; reverse, whose strides would be negative. */
 bool rt_array_view(ir_op op, const ir_attrs *a, const rt_array *x, const ir_type *result, rt_array *y);
 
 struct rt_pool;

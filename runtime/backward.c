@@ -287,7 +287,7 @@ static ir_status finish_leaf(backward *b, rt_tape_node *n)
  */
 static tdm_tensor *saved_result(backward *b, rt_tape_node *n)
 {
-    tdm_tensor *y = n->saved[3], *linked;
+    tdm_tensor *y = n->saved[0], *linked;
 
     if (!b->create_graph || !y->storage) {
         return y;
@@ -304,12 +304,12 @@ static tdm_tensor *saved_result(backward *b, rt_tape_node *n)
 static ir_status run_rule(backward *b, rt_tape_node *n)
 {
     rt_context *c = b->c;
-    ir_val x[RT_MAX_OPERANDS], dx[RT_MAX_OPERANDS] = {0};
+    ir_val x[IR_MAX_OPERANDS], dx[IR_MAX_OPERANDS] = {0};
     tdm_tensor *y;
     unsigned need = 0;
 
     for (int i = 0; i < n->n; i++) {
-        x[i] = rt_val(n->saved[i]);
+        x[i] = rt_val(n->saved[1 + i]);
         if (n->next[i] && n->next[i]->wanted) {
             need |= 1u << i;
         }

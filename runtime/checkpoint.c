@@ -17,8 +17,8 @@ typedef struct logged {
     ir_attrs *attrs; /* NULL: none */
     ir_loc loc;
     int n;
-    tdm_tensor *outer[RT_MAX_OPERANDS]; /* operand from outside, held; NULL: of the log, entry inner[i] */
-    uint32_t version[RT_MAX_OPERANDS], inner[RT_MAX_OPERANDS];
+    tdm_tensor *outer[IR_MAX_OPERANDS]; /* operand from outside, held; NULL: of the log, entry inner[i] */
+    uint32_t version[IR_MAX_OPERANDS], inner[IR_MAX_OPERANDS];
     uint32_t takers;    /* saved slots that are empty for now */
     uint32_t last_read; /* the last entry that needs this one */
     bool needed;
@@ -156,7 +156,7 @@ static tdm_tensor *own_slot(const rt_checkpoint *k, const rt_tape_node *n, int i
 static void empty_slots(rt_checkpoint *k)
 {
     for (uint32_t j = 0; j < k->node_count; j++) {
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i <= k->nodes[j]->n; i++) {
             tdm_tensor *s = own_slot(k, k->nodes[j], i);
 
             if (s) {
@@ -167,14 +167,14 @@ static void empty_slots(rt_checkpoint *k)
     for (uint32_t j = 0; j < k->node_count; j++) {
         rt_tape_node *n = k->nodes[j];
 
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i <= n->n; i++) {
             tdm_tensor *s = own_slot(k, n, i);
 
             if (s && s->storage->refs == s->storage->slots) {
                 s->storage->slots--;
                 k->log[s->made_at].takers++;
                 k->refs += !n->empty;
-                n->empty |= (uint8_t)(1u << i);
+                n->empty |= (uint16_t)(1u << i);
                 n->checkpoint = k;
                 rt_drop_storage(s);
             } else if (s) {
@@ -271,7 +271,7 @@ ir_status rt_checkpoint_check(rt_context *c, rt_checkpoint *k)
 static bool run_entry(rt_context *c, rt_checkpoint *k, uint32_t j)
 {
     logged *l = &k->log[j];
-    tdm_tensor *x[RT_MAX_OPERANDS];
+    tdm_tensor *x[IR_MAX_OPERANDS];
     rt_scope scope = {c->scope, NULL};
 
     for (int i = 0; i < l->n; i++) {
@@ -319,7 +319,7 @@ void rt_checkpoint_leave(rt_context *c, rt_tape_node *n)
 {
     rt_checkpoint *k = n->checkpoint;
 
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i <= n->n; i++) {
         logged *l = n->empty >> i & 1 ? &k->log[n->saved[i]->made_at] : NULL;
 
         if (l && --l->takers == 0) {
@@ -340,7 +340,7 @@ ir_status rt_checkpoint_fill(rt_context *c, rt_tape_node *n)
         return c->error.status ? c->error.status
                                : ir_fail(&c->error, IR_ENOMEM, "backward: out of memory in a checkpoint");
     }
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i <= n->n; i++) {
         if (n->empty >> i & 1) {
             tdm_tensor *s = n->saved[i], *v = k->log[s->made_at].value;
 

@@ -16,6 +16,20 @@ void rt_split(const rt_engine *e, rt_chunk_fn *fn, void *work, int64_t n, double
         rt_parallel(e->pool, fn, args, n, grain < 1 ? 1 : (int64_t)grain);
 }
 
+/* x with some axes read backwards: strides that only rt_copy takes. */
+static rt_array turned(const ir_attrs *a, const rt_array *x)
+{
+    rt_array y = *x;
+
+    for (int i = 0; i < a->n; i++) {
+        int axis = a->axes[i];
+        int64_t last = (x->type.dims[axis] - 1) * x->strides[axis];
+        y.data = rt_at(y.data, last * (int64_t)ir_dtype_size((ir_dtype)x->type.dtype));
+        y.strides[axis] = -x->strides[axis];
+    }
+    return y;
+}
+
 /* Views are copied; a reshape keeps the row-major order of the elements, so any x will do. */
 static ir_status compute_view(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *x,
                               const rt_array *y)
@@ -24,6 +38,8 @@ static ir_status compute_view(const rt_engine *e, ir_op op, const ir_attrs *a, c
 
     if (op == IR_reshape)
         view = *x;
+    else if (op == IR_reverse)
+        view = turned(a, x);
     else if (!rt_array_view(op, a, x, &y->type, &view))
         return IR_EARG;
     rt_copy(e, &view, y->data);
@@ -42,6 +58,7 @@ ir_status rt_compute(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_a
     case IR_POINTWISE: return rt_pointwise(e, op, a, x, n, y);
     case IR_VIEW: return compute_view(e, op, a, x[0], y);
     case IR_PAD: return rt_pad(e, a, x[0], y);
+    case IR_CONCAT: return rt_concat(e, a, x, n, y);
     case IR_REDUCE: return op == IR_argmax ? rt_argmax(e, a, x[0], y) : rt_reduce(e, op, a, x[0], y);
     case IR_CONTRACT: return rt_dot(e, a, x[0], x[1], y);
     case IR_INDEX: return compute_index(e, op, x, y);

@@ -27,12 +27,15 @@ int64_t rt_loop_count(const rt_loop *l);
 void rt_gather_range(const rt_level *v, const rt_loop *l, int which, size_t size, const void *x,
                      int64_t begin, int64_t n, void *y);
 bool rt_is_transposed(const rt_array *x); /* a copy of x runs as blocked transposes */
-/* y (row-major) = the elements of x in row-major order. */
+/* y (row-major) = the elements of x in row-major order; strides may be negative. */
 void rt_copy(const rt_engine *e, const rt_array *x, void *y);
 /* *out = x if it is contiguous, else a row-major copy in new memory that the caller gives to rt_scratch_free.
  */
 ir_status rt_contiguous_of(const rt_engine *e, const rt_array *x, rt_array *out);
 void rt_scratch_free(const rt_array *x, const rt_array *copy);
+
+/* y[first + sum of i_d * step[d]] = x[i_0, i_1, ..], offsets in elements of row-major y. */
+void rt_place(const rt_engine *e, const rt_array *x, const rt_array *y, int64_t first, const int64_t *step);
 
 /* fn over [0, n) with pool and grain such that a chunk costs at least about two microseconds; ns: of one
  * unit. */
@@ -46,6 +49,8 @@ static inline void *rt_at(const void *p, int64_t bytes)
 ir_status rt_pointwise(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x, int n,
                        const rt_array *y);
 ir_status rt_pad(const rt_engine *e, const ir_attrs *a, const rt_array *x, const rt_array *y);
+ir_status rt_concat(const rt_engine *e, const ir_attrs *a, const rt_array *const *x, int n,
+                    const rt_array *y);
 ir_status rt_generate(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x,
                       const rt_array *y);
 ir_status rt_reduce(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *x, const rt_array *y);

@@ -1,4 +1,4 @@
-/* runtime/compute_copy.c: moving elements: loops over strided spaces, copies, transposes, pad.
+/* runtime/compute_copy.c: moving elements: loops over strided spaces, copies, transposes, pad, concat.
  *
  * A copy whose inner dim is strided in the source but has a dim that is contiguous there runs as blocked
  * transposes; everything else moves rows. */
@@ -211,9 +211,9 @@ void rt_scratch_free(const rt_array *x, const rt_array *copy)
         rt_free(copy->data, ir_type_bytes(&copy->type));
 }
 
-/* ---- pad: zeros, then the operand's rows at their places --------------------------------------------- */
+/* ---- pad and concat: rows at their places ------------------------------------------------------------- */
 
-static void pad_chunk(void *const *args, int64_t begin, int64_t end)
+static void place_chunk(void *const *args, int64_t begin, int64_t end)
 {
     const copy_work *w = args[0];
     const rt_loop *l = &w->loop;
@@ -229,22 +229,41 @@ static void pad_chunk(void *const *args, int64_t begin, int64_t end)
     }
 }
 
-ir_status rt_pad(const rt_engine *e, const ir_attrs *a, const rt_array *x, const rt_array *y)
+void rt_place(const rt_engine *e, const rt_array *x, const rt_array *y, int64_t first, const int64_t *step)
 {
     copy_work w = {.level = e->level, .size = ir_dtype_size((ir_dtype)x->type.dtype), .x = x->data};
-    int64_t first = 0, inner;
+    int64_t inner;
 
     w.loop.rank = x->type.rank;
     for (int i = 0; i < x->type.rank; i++) {
         w.loop.extent[i] = x->type.dims[i];
         w.loop.step[0][i] = x->strides[i];
-        w.loop.step[1][i] = y->strides[i] * (a->pad.interior[i] + 1);
-        first += y->strides[i] * a->pad.low[i];
+        w.loop.step[1][i] = step[i];
     }
-    memset(y->data, 0, ir_type_bytes(&y->type)); /* +0 and false are zero bytes */
     w.y = rt_at(y->data, first * (int64_t)w.size);
     rt_loop_collapse(&w.loop, 2);
     inner = w.loop.extent[w.loop.rank - 1];
-    rt_split(e, pad_chunk, &w, rt_loop_count(&w.loop) / inner, 5 + 0.1 * (double)inner);
+    rt_split(e, place_chunk, &w, rt_loop_count(&w.loop) / inner, 5 + 0.1 * (double)inner);
+}
+
+ir_status rt_pad(const rt_engine *e, const ir_attrs *a, const rt_array *x, const rt_array *y)
+{
+    int64_t first = 0, step[IR_MAX_RANK];
+
+    for (int i = 0; i < x->type.rank; i++) {
+        step[i] = y->strides[i] * (a->pad.interior[i] + 1);
+        first += y->strides[i] * a->pad.low[i];
+    }
+    memset(y->data, 0, ir_type_bytes(&y->type)); /* +0 and false are zero bytes */
+    rt_place(e, x, y, first, step);
+    return IR_OK;
+}
+
+ir_status rt_concat(const rt_engine *e, const ir_attrs *a, const rt_array *const *x, int n, const rt_array *y)
+{
+    int axis = a->axes[0];
+
+    for (int64_t i = 0, first = 0; i < n; first += x[i++]->type.dims[axis] * y->strides[axis])
+        rt_place(e, x[i], y, first, y->strides);
     return IR_OK;
 }

@@ -6,9 +6,9 @@
 
 static ir_val eager_emit(ir_sink *s, ir_op op, const ir_attrs *a, const ir_val *x, int n)
 {
-    tdm_tensor *t[RT_MAX_OPERANDS];
+    tdm_tensor *t[IR_MAX_OPERANDS];
 
-    if (n > RT_MAX_OPERANDS) {
+    if (n > IR_MAX_OPERANDS) {
         ir_fail(s->err, IR_EARG, "%s: %d operands", ir_ops[op].name, n);
         return 0;
     }

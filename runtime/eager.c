@@ -49,7 +49,7 @@ static bool simple_type(ir_op op, tdm_tensor *const *x, int n, ir_type *type)
 
 static bool infer(rt_context *c, ir_op op, const ir_attrs *a, tdm_tensor *const *x, int n, ir_type *type)
 {
-    const ir_type *t[RT_MAX_OPERANDS];
+    const ir_type *t[IR_MAX_OPERANDS];
 
     for (int i = 0; i < n; i++) {
         t[i] = &x[i]->a.type;
@@ -114,7 +114,7 @@ static tdm_tensor *leaf(rt_context *c, ir_op op, const ir_attrs *a, const ir_typ
 static tdm_tensor *compute(rt_context *c, ir_op op, const ir_attrs *a, tdm_tensor *const *x, int n,
                            const ir_type *type)
 {
-    const rt_array *arrays[RT_MAX_OPERANDS];
+    const rt_array *arrays[IR_MAX_OPERANDS];
     tdm_tensor *y = rt_result_new(c, type);
     ir_status s;
 
@@ -188,7 +188,7 @@ tdm_tensor *rt_op(rt_context *c, ir_op op, const ir_attrs *a, tdm_tensor *const 
     struct timespec begin, end;
     tdm_tensor *y;
 
-    if (c->error.status || n > RT_MAX_OPERANDS || !check_operands(c, op, x, n)) {
+    if (c->error.status || n > IR_MAX_OPERANDS || !check_operands(c, op, x, n)) {
         return NULL;
     }
     if (!c->op_ns) {

@@ -25,7 +25,6 @@
 #define RT_SMALL_CLASSES 66               /* (RT_HEADER + RT_SMALL) / 64, and class 0, which stays empty */
 #define RT_LARGE_CLASSES 128              /* 4 KiB to 2^44 bytes */
 #define RT_LARGE_KEEP ((size_t)512 << 20) /* bytes that the cache of large blocks may hold */
-#define RT_MAX_OPERANDS 3
 
 struct rt_scope {
     rt_scope *outer;

@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RESULT 3 /* index of the result in saved[] */
+/* Places in saved[]: */
+#define RESULT 0
+#define OPERAND(i) (1 + (i))
 
 static rt_tape_node *node_make(rt_context *c, ir_op op)
 {
@@ -76,7 +78,7 @@ static bool save(rt_context *c, rt_tape_node *n, int i, tdm_tensor *t, bool valu
 static bool fill(rt_context *c, rt_tape_node *node, const ir_attrs *a, tdm_tensor *const *x, int n,
                  tdm_tensor *y)
 {
-    static const unsigned bit[4] = {IR_SAVES_X, IR_SAVES_Z, IR_SAVES_W, IR_SAVES_Y};
+    static const unsigned bit[IR_MAX_OPERANDS] = {IR_SAVES_X, IR_SAVES_Z, IR_SAVES_W};
     unsigned saves = ir_ops[node->op].saves;
 
     node->n = n;
@@ -95,7 +97,7 @@ static bool fill(rt_context *c, rt_tape_node *node, const ir_attrs *a, tdm_tenso
             }
             node->next[i]->refs++;
         }
-        if (!save(c, node, i, x[i], saves & bit[i])) {
+        if (!save(c, node, OPERAND(i), x[i], saves & bit[i])) {
             return false;
         }
     }
@@ -154,7 +156,7 @@ ir_status rt_node_check_saved(rt_context *c, const rt_tape_node *n)
             "backward: the values that %s (%s) saved were freed by an earlier backward: give it retain_graph",
             n->name, place(&n->loc, at));
     }
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i <= n->n; i++) {
         if (n->saved[i] && n->saved[i]->storage && n->saved[i]->storage->version != n->saved_version[i]) {
             return changed(c, n, i);
         }
@@ -166,7 +168,7 @@ ir_status rt_node_check_saved(rt_context *c, const rt_tape_node *n)
 void rt_node_drop_saved(rt_context *c, rt_tape_node *n)
 {
     (void)c;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i <= n->n; i++) {
         if (n->saved[i] && n->saved[i]->storage) {
             rt_release(n->saved[i]);
             n->saved[i] = NULL;
@@ -180,7 +182,7 @@ static void node_free(rt_context *c, rt_tape_node *n)
     if (n->empty) {
         rt_checkpoint_leave(c, n);
     }
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i <= n->n; i++) {
         rt_release(n->saved[i]);
     }
     for (int i = 0; i < n->n; i++) {

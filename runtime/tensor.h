@@ -58,12 +58,12 @@ struct rt_tape_node {
     ir_attrs *attrs; /* NULL if the op has none */
     int n;
     /* grad_fn of operand i, or its AccumulateGrad node, or NULL where no gradient is needed */
-    rt_tape_node *next[3];
-    /* operands x, z, w (0..2) and result (3): tensors, or typed placeholders where the row saves nothing */
-    tdm_tensor *saved[4];
-    uint32_t saved_version[4];
+    rt_tape_node *next[IR_MAX_OPERANDS];
+    /* the result (0) and operand i (1 + i): tensors, or typed placeholders where the row saves nothing */
+    tdm_tensor *saved[1 + IR_MAX_OPERANDS];
+    uint32_t saved_version[1 + IR_MAX_OPERANDS];
     /* bit i: saved[i] is a value of this checkpointed region, to be computed again (checkpoint.c) */
-    uint8_t empty;
+    uint16_t empty;
     rt_checkpoint *checkpoint;
     /* saved values are gone: a second backward is an error that mentions retain_graph */
     bool freed;

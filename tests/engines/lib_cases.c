@@ -270,6 +270,31 @@ static ir_val v_pad(ir_sink *s, const op_case *c, ir_val x)
     return ir_e_pad(s, x, c->p, c->p + r, c->p + 2 * r);
 }
 
+/* p: count, axes */
+static ir_val v_reverse(ir_sink *s, const op_case *c, ir_val x)
+{
+    int axes[IR_MAX_RANK];
+
+    for (int i = 0; i < c->p[0]; i++)
+        axes[i] = (int)c->p[1 + i];
+    return ir_e_reverse(s, x, axes, (int)c->p[0]);
+}
+
+/* x behind itself and a part of itself; p: axis, copies */
+static ir_val v_concat(ir_sink *s, const op_case *c, ir_val x)
+{
+    int axis = (int)c->p[0], rank = c->in[0].type.rank;
+    int64_t zeros[IR_MAX_RANK] = {0}, limit[IR_MAX_RANK];
+    ir_val parts[IR_MAX_RANK * 4];
+
+    for (int i = 0; i < c->p[1]; i++)
+        parts[i] = i % 2 && ir_dtype_is_float((ir_dtype)c->in[0].type.dtype) ? ir_e_neg(s, x) : x;
+    for (int i = 0; i < rank; i++)
+        limit[i] = i == axis ? 1 : c->in[0].type.dims[i];
+    parts[c->p[1]] = ir_e_slice(s, x, zeros, limit, NULL);
+    return ir_e_concat(s, parts, (int)c->p[1] + 1, axis);
+}
+
 #define VIEW(name)                                                                 \
     static void b_##name(ir_sink *s, const op_case *c, const ir_val *x, ir_val *y) \
     {                                                                              \
@@ -281,6 +306,8 @@ VIEW(broadcast)
 VIEW(slice)
 VIEW(checkpoint)
 VIEW(pad)
+VIEW(reverse)
+VIEW(concat)
 
 typedef struct view_row {
     ir_op op;
@@ -320,12 +347,25 @@ static const view_row views[] = {
     {IR_checkpoint, b_checkpoint, {1}, {0}},
     {IR_checkpoint, b_checkpoint, {3, 129}, {0}},
     {IR_checkpoint, b_checkpoint, {2, 3, 5, 7}, {0}},
+    {IR_reverse, b_reverse, {17}, {1, 0}},
+    {IR_reverse, b_reverse, {129}, {1, 0}},
+    {IR_reverse, b_reverse, {7, 65}, {2, 0, 1}},
+    {IR_reverse, b_reverse, {9, 33}, {1, 0}},
+    {IR_reverse, b_reverse, {3, 5, 17}, {1, 1}},
+    {IR_reverse, b_reverse, {2, 3, 5, 7}, {3, 0, 2, 3}},
     {IR_pad, b_pad, {7}, {3, 0, 0}},
     {IR_pad, b_pad, {17}, {0, 5, 2}},
     {IR_pad, b_pad, {3, 17}, {1, 2, 0, 1, 0, 0}},
     {IR_pad, b_pad, {5, 7}, {0, 1, 2, 0, 1, 3}},
     {IR_pad, b_pad, {3, 2, 33}, {1, 0, 0, 0, 1, 0, 0, 2, 0}},
     {IR_pad, b_pad, {2, 3, 2, 3}, {0, 1, 1, 0, 1, 0, 0, 2, 0, 1, 1, 0}},
+    {IR_concat, b_concat, {1}, {0, 1}},
+    {IR_concat, b_concat, {17}, {0, 3}},
+    {IR_concat, b_concat, {1700}, {0, 2}},
+    {IR_concat, b_concat, {5, 7}, {1, 2}},
+    {IR_concat, b_concat, {9, 65}, {0, 1}},
+    {IR_concat, b_concat, {3, 5, 17}, {1, 10}},
+    {IR_concat, b_concat, {2, 3, 5, 7}, {3, 2}},
 };
 
 void cases_views(case_list *l)

@@ -189,6 +189,20 @@ static ir_val random_pad(random_state *r)
     return ir_e_pad(r->s, x, low, high, interior);
 }
 
+/* x backwards, or x between itself and its reverse */
+static ir_val random_turned(random_state *r)
+{
+    ir_val x = pick(r);
+    ir_type t = type_of(r, x);
+    int axis = t.rank ? (int)roll(r, t.rank) : 0;
+
+    if (t.rank == 0 || ir_type_elements(&t) > MAX_SIZE / 4) {
+        return x;
+    }
+    ir_val back = ir_e_reverse(r->s, x, &axis, 1);
+    return roll(r, 2) ? back : ir_e_concat(r->s, (const ir_val[]){x, back, x}, 3, (int)roll(r, t.rank));
+}
+
 static ir_val random_reduce(random_state *r)
 {
     static const ir_op ops[] = {IR_reduce_sum, IR_reduce_sum, IR_reduce_max, IR_reduce_min};
@@ -276,11 +290,11 @@ static ir_val random_repeat(random_state *r)
 static void add_node(random_state *r)
 {
     typedef ir_val maker(random_state *);
-    static maker *const makers[] = {random_unary,     random_unary,   random_unary,     random_binary,
-                                    random_binary,    random_binary,  random_binary,    random_select,
-                                    random_attribute, random_reshape, random_transpose, random_broadcast,
-                                    random_slice,     random_pad,     random_reduce,    random_reduce,
-                                    random_dot,       random_indexed, random_composite, random_repeat};
+    static maker *const makers[] = {
+        random_unary,     random_unary,  random_unary,     random_binary,  random_binary,    random_binary,
+        random_binary,    random_select, random_attribute, random_reshape, random_transpose, random_broadcast,
+        random_slice,     random_pad,    random_reduce,    random_reduce,  random_dot,       random_indexed,
+        random_composite, random_repeat, random_turned};
 
     makers[roll(r, sizeof makers / sizeof makers[0])](r);
 }

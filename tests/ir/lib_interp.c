@@ -31,8 +31,8 @@ static void *compute(const ir_graph *g, ir_ref r, const void *const *leaves, voi
 {
     const ir_node *n = &g->nodes[r];
     rt_engine engine = {.level = rt_level_best()};
-    rt_array x[3];
-    const rt_array *operands[3];
+    rt_array x[IR_MAX_OPERANDS];
+    const rt_array *operands[IR_MAX_OPERANDS];
     void *data = malloc(ir_type_bytes(&n->type));
     rt_array y = rt_array_of(&n->type, data);
 

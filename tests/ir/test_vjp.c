@@ -264,6 +264,16 @@ static ir_val b_pad(ir_sink *s, const ir_val *x)
     return ir_e_pad(s, x[0], (const int64_t[]){1, 0}, (const int64_t[]){0, 2}, (const int64_t[]){0, 2});
 }
 
+static ir_val b_reverse(ir_sink *s, const ir_val *x)
+{
+    return ir_e_mul(s, ir_e_reverse(s, x[0], (const int[]){1}, 1), x[0]);
+}
+
+static ir_val b_concat(ir_sink *s, const ir_val *x)
+{
+    return ir_c_square(s, ir_e_concat(s, (const ir_val[]){x[0], x[1], x[0]}, 3, 1));
+}
+
 static ir_val b_convert(ir_sink *s, const ir_val *x)
 {
     return ir_e_convert(s, ir_e_convert(s, ir_e_mul(s, x[0], x[0]), IR_DT_f64), IR_DT_f64);
@@ -425,6 +435,8 @@ static const grad_case cases[] = {
     {"broadcast", b_broadcast, {F(2, 3, 1)}, -1, 1, 0, 0},
     {"slice", b_slice, {F(2, 3, 8)}, -1, 1, 0, 0},
     {"pad", b_pad, {F(2, 2, 3)}, -1, 1, 0, 0},
+    {"reverse", b_reverse, {F(2, 3, 8)}, -1, 1, 0, 0},
+    {"concat", b_concat, {F(2, 2, 3), F(2, 2, 1)}, -1, 1, 0, 0},
     {"convert", b_convert, {F(1, 5)}, -1, 1, 0, 0},
     {"clamp", b_clamp, {F(2, 3, 5)}, -2, 2, 0, 0},
     {"gather", b_gather, {F(2, 5, 3), I(2, 2, 4)}, -1, 1, 5, 0},

@@ -1,5 +1,6 @@
 /* tests/numerics/reference.c: see reference.h.  Sections follow the rules of docs/numerics.md. */
 #include "numerics/reference.h"
+#include "numerics/reference_parts.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -9,10 +10,7 @@
 
 /* ---- elements ------------------------------------------------------------------------------------------ */
 
-typedef struct value {
-    double f;  /* f32 and f64, exactly */
-    int64_t i; /* integers and bool */
-} value;
+typedef ref_value value;
 
 static value load(const rt_array *x, int64_t offset)
 {
@@ -457,7 +455,7 @@ static bool dot(const ir_attrs *t, const rt_array *x, const rt_array *z, const r
     return at > 0;
 }
 
-/* ---- views and pad ------------------------------------------------------------------------------------ */
+/* ---- views and pad ---------------------------------------------------------------------------- */
 
 static void view(ir_op op, const ir_attrs *a, const rt_array *x, const rt_array *y)
 {
@@ -473,6 +471,8 @@ static void view(ir_op op, const ir_attrs *a, const rt_array *x, const rt_array 
             rest /= y->type.dims[j];
             if (op == IR_slice)
                 at = a->slice.start[j] + at * a->slice.step[j];
+            if (op == IR_reverse && memchr(a->axes, j, a->n))
+                at = x->type.dims[j] - 1 - at;
             if (axis >= 0 && x->type.dims[axis] > 1)
                 offset += at * x->strides[axis];
         }
@@ -494,40 +494,21 @@ static void pad(const ir_attrs *a, const rt_array *x, const rt_array *y)
     }
 }
 
-/* ---- rule 8 ------------------------------------------------------------------------------------------- */
+/* ---- for the other files ------------------------------------------------------------------------------- */
 
-static int64_t index_at(const rt_array *index, int64_t i, int64_t rows)
+ref_value ref_at(const rt_array *x, int64_t linear)
 {
-    int64_t at = load(index, offset_of(index, i)).i;
-
-    return at < 0 ? 0 : at >= rows ? rows - 1 : at;
+    return load(x, offset_of(x, linear));
 }
 
-static void gather(const rt_array *x, const rt_array *index, const rt_array *y)
+void ref_put(const rt_array *y, int64_t at, ref_value v)
 {
-    int64_t rows = x->type.dims[0], row = ir_type_elements(&x->type) / rows;
-
-    for (int64_t i = 0; i < ir_type_elements(&index->type); i++)
-        for (int64_t j = 0; j < row; j++)
-            store(y, i * row + j, load(x, offset_of(x, index_at(index, i, rows) * row + j)));
+    store(y, at, v);
 }
 
-static void scatter_add(const rt_array *const *x, const rt_array *y)
+ref_value ref_binary(ir_op op, ir_dtype d, ref_value x, ref_value z)
 {
-    int64_t rows = x[0]->type.dims[0], row = ir_type_elements(&x[0]->type) / rows;
-    ir_dtype d = (ir_dtype)y->type.dtype;
-
-    for (int64_t i = 0; i < rows * row; i++)
-        store(y, i, load(x[0], offset_of(x[0], i)));
-    for (int64_t i = 0; i < ir_type_elements(&x[1]->type); i++)
-        for (int64_t j = 0; j < row; j++) {
-            int64_t to = index_at(x[1], i, rows) * row + j;
-            value old = load(y, to), u = load(x[2], offset_of(x[2], i * row + j));
-
-            store(y, to,
-                  ir_dtype_is_float(d) ? float_value(IR_add, d, old, u)
-                                       : integer_value(IR_add, d, old.i, u.i));
-        }
+    return ir_dtype_is_float(d) ? float_value(op, d, x, z) : integer_value(op, d, x.i, z.i);
 }
 
 /* ---- rule 10 ------------------------------------------------------------------------------------------ */
@@ -571,14 +552,10 @@ bool ref_compute(ir_op op, const ir_attrs *a, const rt_array *const *x, int n, c
     case IR_POINTWISE: pointwise(op, a, x, n, y); return true;
     case IR_VIEW: view(op, a, x[0], y); return true;
     case IR_PAD: pad(a, x[0], y); return true;
+    case IR_CONCAT: ref_concat(a, x, n, y); return true;
     case IR_REDUCE: return reduce(op, a, x[0], y);
     case IR_CONTRACT: return dot(a, x[0], x[1], y);
-    case IR_INDEX:
-        if (op == IR_gather)
-            gather(x[0], x[1], y);
-        else
-            scatter_add(x, y);
-        return true;
+    case IR_INDEX: return ref_index(op, x, y);
     case IR_GENERATE: generate(op, a, x, y); return true;
     case IR_LEAF: break;
     }

@@ -134,6 +134,12 @@ static void copies(void **state)
             check_view(IR_transpose, &a, dtypes[d], &t);
         }
         check_view(IR_slice, &cut, dtypes[d], &t);
+        for (int i = 0; i < 3; i++) {
+            static const ir_attrs back[] = {
+                {.n = 1, .axes = {2}}, {.n = 1, .axes = {0}}, {.n = 2, .axes = {1, 2}}};
+
+            check_view(IR_reverse, &back[i], dtypes[d], &t);
+        }
         check_view(IR_broadcast, &wide, dtypes[d], &column);
         check_view(IR_reshape, &flat, dtypes[d], &other);
     }
@@ -160,6 +166,24 @@ static void pads(void **state)
         check_view(IR_pad, &a, (ir_dtype)d, &t);
         check_view(IR_pad, &edges, (ir_dtype)d, &big);
     }
+}
+
+static void joined(void **state)
+{
+    (void)state;
+    for (int d = 0; d < IR_DT_COUNT; d++)
+        for (int axis = 0; axis < 3; axis++)
+            for (int how = 0; how < LAYOUTS; how++) {
+                ir_attrs a = {.n = 1, .axes = {(int8_t)axis}};
+                rt_array x[3];
+
+                for (int i = 0; i < 3; i++) {
+                    ir_type t = num_type((ir_dtype)d, 3, 4, 9, 60);
+                    t.dims[axis] += 5 * i;
+                    x[i] = num_operand(&t, (num_layout)((how + i) % LAYOUTS), 0, 200, false);
+                }
+                num_check(IR_concat, &a, x, 3);
+            }
 }
 
 /* A view that shares memory shows the same elements as the copy. */
@@ -445,6 +469,7 @@ int main(void)
         cmocka_unit_test(copies),
         cmocka_unit_test(large_transpose),
         cmocka_unit_test(pads),
+        cmocka_unit_test(joined),
         cmocka_unit_test(shared_views),
         cmocka_unit_test(reductions),
         cmocka_unit_test(long_sums),

@@ -124,7 +124,7 @@ static ir_val step_view(maker *m)
         step[d] = 1 + below(m, 2);
         dims[d] = t->dims[d];
     }
-    switch (below(m, 6)) {
+    switch (below(m, 8)) {
     case 0: return ir_e_transpose(&m->g->sink, x, perm);
     case 1: return ir_e_slice(&m->g->sink, x, start, limit, step);
     case 2: /* low and high from start, interior from step */
@@ -142,6 +142,18 @@ static ir_val step_view(maker *m)
         dims[rank] = dims[rank - 1] % 2 == 0 ? 2 : 1;
         dims[rank - 1] /= dims[rank];
         return ir_e_reshape(&m->g->sink, x, rank + 1, dims);
+    case 5: {
+        int axis = rank ? below(m, rank) : 0;
+        return rank ? ir_e_reverse(&m->g->sink, x, &axis, 1) : x;
+    }
+    case 6: {
+        ir_val parts[3] = {x, pick(m), x};
+        int n = 2 + below(m, 2);
+        if (rank == 0 || !ir_shape_eq(type(m, x), type(m, parts[1]))) {
+            parts[1] = x;
+        }
+        return rank ? ir_e_concat(&m->g->sink, parts, n, below(m, rank)) : x;
+    }
     default:
         if (rank > 4) {
             return x;

@@ -202,6 +202,18 @@ static void check_loads(memory *m, const ir_kernel *k, const pair_list *loads, c
     }
 }
 
+/* Every element that a load of concat, in a space of its own, reads. */
+static void check_all(memory *m, ir_ref r, const ir_map *map, const char *name)
+{
+    const uint64_t *at = tags_of(m, r);
+    int64_t index[IR_MAX_RANK];
+
+    for (int64_t e = 0; at && e < count_of(map); e++) {
+        unravel(map, e, index);
+        check_element(m, at, r, at_index(map, index), name);
+    }
+}
+
 static void check_wholes(memory *m, const ir_kernel *k)
 {
     for (int i = 0; i < m->g->nodes[k->root].n; i++) {
@@ -322,7 +334,16 @@ static void run_kernel(memory *m, const ir_kernel *k)
     for (int64_t e = 0; root->op == IR_pad && e < ir_type_elements(&root->type); e++) { /* zeros first */
         store_element(m, k->root, e);
     }
-    for (int64_t e = 0; e < count_of(&space); e++) {
+    /* each operand in its own space: all is read before anything is overwritten */
+    if (root->op == IR_concat) { /* no operand may be overwritten before all are read */
+        for (int64_t e = 0; e < ir_type_elements(&root->type); e++) {
+            store_element(m, k->root, e);
+        }
+        for (int i = 0; i < loads.count; i++) {
+            check_all(m, loads.items[i].node, &loads.items[i].map, k->name);
+        }
+    }
+    for (int64_t e = 0; root->op != IR_concat && e < count_of(&space); e++) {
         unravel(&space, e, index);
         check_loads(m, k, &loads, index);
         for (int i = 0; i < k->out_count && root->op != IR_pad; i++) {

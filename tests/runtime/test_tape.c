@@ -46,7 +46,7 @@ static void seed_example(void **state)
     assert_null(a->grad);
     assert_null(b->grad);
     assert_true(y->grad_fn->freed);
-    assert_null(y->grad_fn->saved[0]);
+    assert_null(y->grad_fn->saved[1]);
     finish(&c);
 }
 
