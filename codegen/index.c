@@ -1,24 +1,15 @@
-/* codegen/index.c: INDEX kernels: gather, scatter_add and argmax, alone.
+/* codegen/index.c: INDEX kernels: gather and argmax here, scatters and boxes in index_*.c; each alone.
  *
  *   gather       y[i, j] = x[clamp(index[i]), j]; units are i
- *   scatter_add  y = x, then y[clamp(index[i]), j] += update[i, j], i ascending; units are tiles of columns j
  *   argmax       the first NaN, else the first maximum, of each row; units are rows */
-#include "codegen/eval.h"
+#include "codegen/index.h"
 
-typedef struct index_state {
-    cg_kernel *k;
-    const ir_node *n;
-    ir_dtype dtype, index_dtype;
-    int64_t rows, width, count; /* x is [rows, width]; index holds count */
-    LLVMValueRef x, index;
-} index_state;
-
-static ir_ref node_ref(const cg_kernel *k, int operand)
+LLVMValueRef cg_index_operand(index_state *s, int i)
 {
-    return k->g->nodes[k->k->root].x[operand];
+    return cg_base(s->k, s->n->x[i]);
 }
 
-static LLVMValueRef clamped_index(index_state *s, LLVMValueRef i)
+LLVMValueRef cg_index_at(index_state *s, LLVMValueRef i, int64_t last)
 {
     cg *c = s->k->c;
     LLVMTypeRef i64 = LLVMInt64TypeInContext(c->ctx);
@@ -29,12 +20,11 @@ static LLVMValueRef clamped_index(index_state *s, LLVMValueRef i)
     args[0] = v;
     args[1] = cg_i64(c, 0);
     args[0] = cg_intrinsic(c, "llvm.smax", &i64, 1, args, 2);
-    args[1] = cg_i64(c, s->rows - 1);
+    args[1] = cg_i64(c, last);
     return cg_intrinsic(c, "llvm.smin", &i64, 1, args, 2);
 }
 
-/* y[0..n) = x[0..n), or y += x; the pointers are to elements. */
-static void move_run(index_state *s, LLVMValueRef y, LLVMValueRef x, int64_t n, bool add)
+void cg_index_run(index_state *s, LLVMValueRef y, LLVMValueRef x, int64_t n, ir_op op)
 {
     cg_kernel *k = s->k;
     cg *c = k->c;
@@ -51,9 +41,9 @@ static void move_run(index_state *s, LLVMValueRef y, LLVMValueRef x, int64_t n, 
             c->lanes = 1;
         cg_loop l = cg_loop_open(c, from, to, c->lanes, "j");
         LLVMValueRef v = cg_load_at(k, x, s->dtype, l.index, 1);
-        if (add) {
+        if (op != IR_OP_COUNT) {
             LLVMValueRef both[2] = {cg_load_at(k, y, s->dtype, l.index, 1), v};
-            v = cg_value(c, IR_add, s->n->attrs, s->dtype, s->dtype, both, 2, NULL);
+            v = cg_value(c, op, s->n->attrs, s->dtype, s->dtype, both, 2, NULL);
         }
         cg_store_at(k, y, s->dtype, l.index, 1, v);
         cg_loop_close(c, &l);
@@ -61,9 +51,20 @@ static void move_run(index_state *s, LLVMValueRef y, LLVMValueRef x, int64_t n, 
     c->lanes = lanes;
 }
 
-static LLVMValueRef times(cg *c, LLVMValueRef v, int64_t by)
+LLVMValueRef cg_index_times(cg *c, LLVMValueRef v, int64_t by)
 {
     return by == 1 ? v : LLVMBuildMul(c->b, v, cg_i64(c, by), "");
+}
+
+void cg_index_keep(index_state *s, LLVMValueRef y, LLVMValueRef from, LLVMValueRef to)
+{
+    cg *c = s->k->c;
+    unsigned size = (unsigned)ir_dtype_size(s->dtype);
+    LLVMValueRef same = LLVMBuildICmp(c->b, LLVMIntEQ, y, s->x, "");
+    LLVMValueRef bytes = LLVMBuildMul(c->b, LLVMBuildSub(c->b, to, from, ""), cg_i64(c, size), "");
+
+    LLVMBuildMemCpy(c->b, cg_element(c, y, s->dtype, from), size, cg_element(c, s->x, s->dtype, from), size,
+                    LLVMBuildSelect(c->b, same, cg_i64(c, 0), bytes, ""));
 }
 
 static void emit_gather(index_state *s)
@@ -75,45 +76,10 @@ static void emit_gather(index_state *s)
     k->units = s->count;
     k->grain = cg_grain(k->units, 1.0 + 0.1 * (double)s->width);
     cg_loop l = cg_loop_open(c, k->begin, k->end, 1, "i");
-    LLVMValueRef from = cg_element(c, s->x, s->dtype, times(c, clamped_index(s, l.index), s->width));
-    move_run(s, cg_element(c, y, s->dtype, times(c, l.index, s->width)), from, s->width, false);
-    cg_loop_close(c, &l);
-}
-
-/* Columns are split into tiles; each unit copies its tile of x and adds its tile of every update row. */
-static void emit_scatter_tile(index_state *s, LLVMValueRef column, int64_t width)
-{
-    cg_kernel *k = s->k;
-    cg *c = k->c;
-    LLVMValueRef y = cg_element(c, cg_base(k, k->k->root), s->dtype, column),
-                 x = cg_element(c, s->x, s->dtype, column);
-    LLVMValueRef update = cg_element(c, cg_base(k, node_ref(k, 2)), s->dtype, column);
-
-    /* In place x is y: nothing to copy. */
-    LLVMValueRef same = LLVMBuildICmp(c->b, LLVMIntEQ, y, x, "");
-    LLVMValueRef start = LLVMBuildSelect(c->b, same, cg_i64(c, s->rows), cg_i64(c, 0), "");
-    cg_loop r = cg_loop_open(c, start, cg_i64(c, s->rows), 1, "row");
-    LLVMValueRef at = times(c, r.index, s->width);
-    move_run(s, cg_element(c, y, s->dtype, at), cg_element(c, x, s->dtype, at), width, false);
-    cg_loop_close(c, &r);
-    cg_loop i = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, s->count), 1, "i");
-    LLVMValueRef to = cg_element(c, y, s->dtype, times(c, clamped_index(s, i.index), s->width));
-    move_run(s, to, cg_element(c, update, s->dtype, times(c, i.index, s->width)), width, true);
-    cg_loop_close(c, &i);
-}
-
-static void emit_scatter(index_state *s)
-{
-    cg_kernel *k = s->k;
-    cg *c = k->c;
-    int64_t tile = s->width;
-
-    while (tile % 2 == 0 && tile > 64)
-        tile /= 2;
-    k->units = s->width / tile;
-    k->grain = cg_grain(k->units, (double)(s->rows + s->count) * (1.0 + 0.15 * (double)tile));
-    cg_loop l = cg_loop_open(c, k->begin, k->end, 1, "tile");
-    emit_scatter_tile(s, times(c, l.index, tile), tile);
+    LLVMValueRef from =
+        cg_element(c, s->x, s->dtype, cg_index_times(c, cg_index_at(s, l.index, s->rows - 1), s->width));
+    cg_index_run(s, cg_element(c, y, s->dtype, cg_index_times(c, l.index, s->width)), from, s->width,
+                 IR_OP_COUNT);
     cg_loop_close(c, &l);
 }
 
@@ -142,8 +108,7 @@ static scan describe_scan(index_state *s)
     return a;
 }
 
-/* Linear index of flat element i of the map's box. */
-static LLVMValueRef flat_offset(cg *c, const ir_map *m, LLVMValueRef i)
+LLVMValueRef cg_index_flat(cg *c, const ir_map *m, LLVMValueRef i)
 {
     LLVMValueRef sum = cg_i64(c, 0);
     int first = 0;
@@ -154,7 +119,7 @@ static LLVMValueRef flat_offset(cg *c, const ir_map *m, LLVMValueRef i)
         LLVMValueRef e = cg_i64(c, m->extent[d]), digit = d > first ? LLVMBuildURem(c->b, i, e, "") : i;
         if (d > first)
             i = LLVMBuildUDiv(c->b, i, e, "");
-        sum = LLVMBuildAdd(c->b, sum, times(c, digit, m->stride[d]), "");
+        sum = LLVMBuildAdd(c->b, sum, cg_index_times(c, digit, m->stride[d]), "");
     }
     return sum;
 }
@@ -187,13 +152,13 @@ static void emit_argmax(index_state *s)
     k->units = a.rows;
     k->grain = cg_grain(k->units, (double)a.n);
     cg_loop l = cg_loop_open(c, k->begin, k->end, 1, "row");
-    LLVMValueRef row = cg_element(c, s->x, s->dtype, flat_offset(c, &a.outer, l.index));
+    LLVMValueRef row = cg_element(c, s->x, s->dtype, cg_index_flat(c, &a.outer, l.index));
     LLVMValueRef first = cg_load_scalar(c, row, s->dtype), at = zero;
     if (a.n > 1) {
         cg_loop i = cg_loop_open(c, cg_i64(c, 1), cg_i64(c, a.n), 1, "i");
         LLVMValueRef best = cg_carry(c, &i, first), where = cg_carry(c, &i, zero);
         LLVMValueRef v =
-            cg_load_scalar(c, cg_element(c, row, s->dtype, flat_offset(c, &a.inner, i.index)), s->dtype);
+            cg_load_scalar(c, cg_element(c, row, s->dtype, cg_index_flat(c, &a.inner, i.index)), s->dtype);
         LLVMValueRef take = beats(c, s->dtype, v, best);
         LLVMValueRef next = LLVMBuildSelect(c->b, take, v, best, "");
         LLVMValueRef next_at = LLVMBuildSelect(c->b, take, i.index, where, "");
@@ -227,6 +192,8 @@ void cg_emit_index(cg_kernel *k)
     s.index = cg_base(k, n->x[1]);
     if (n->op == IR_gather)
         emit_gather(&s);
+    else if (n->op == IR_dynamic_slice || n->op == IR_dynamic_update)
+        cg_emit_dynamic(&s);
     else
-        emit_scatter(&s);
+        cg_emit_scatter(&s);
 }

@@ -54,6 +54,7 @@ static const ir_attr_form *const forms[IR_OP_COUNT] = {
     [IR_broadcast] = &dims,
     [IR_slice] = &slice,
     [IR_pad] = &pad,
+    [IR_dynamic_slice] = &dims,
     [IR_reverse] = &axes,
     [IR_concat] = &axes,
     [IR_reduce_sum] = &axes,

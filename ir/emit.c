@@ -315,6 +315,22 @@ ir_val ir_e_scatter_add(ir_sink *s, ir_val x, ir_val index, ir_val update)
     return ir_emit(s, IR_scatter_add, NULL, (const ir_val[]){x, index, update}, 3);
 }
 
+ir_val ir_e_dynamic_slice(ir_sink *s, ir_val x, ir_val start, int rank, const int64_t *dims)
+{
+    ir_attrs a = {0};
+
+    if (!x || !shape_arg(s, "dynamic_slice", x, rank, dims, &a.type)) {
+        return 0;
+    }
+    a.type.dtype = 0; /* not part of the attribute: the operand's */
+    return ir_emit(s, IR_dynamic_slice, &a, (const ir_val[]){x, start}, 2);
+}
+
+ir_val ir_e_dynamic_update(ir_sink *s, ir_val x, ir_val start, ir_val update)
+{
+    return ir_emit(s, IR_dynamic_update, NULL, (const ir_val[]){x, start, update}, 3);
+}
+
 ir_val ir_e_reduce(ir_sink *s, ir_op kind, ir_val x, const int *axes, int n, bool keep)
 {
     ir_attrs a = {0};

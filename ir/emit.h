@@ -37,6 +37,9 @@ ir_val ir_e_reverse(ir_sink *s, ir_val x, const int *axes, int n);
 ir_val ir_e_concat(ir_sink *s, const ir_val *x, int n, int axis);
 ir_val ir_e_gather(ir_sink *s, ir_val x, ir_val index);
 ir_val ir_e_scatter_add(ir_sink *s, ir_val x, ir_val index, ir_val update);
+/* The box of these extents whose place is start, i32 or i64 [rank]. */
+ir_val ir_e_dynamic_slice(ir_sink *s, ir_val x, ir_val start, int rank, const int64_t *dims);
+ir_val ir_e_dynamic_update(ir_sink *s, ir_val x, ir_val start, ir_val update);
 /* kind: IR_reduce_sum, IR_reduce_max, IR_reduce_min or IR_argmax; axes in 0..rank-1, any order, no repeats;
  * keep leaves extents of 1. */
 ir_val ir_e_reduce(ir_sink *s, ir_op kind, ir_val x, const int *axes, int n, bool keep);

@@ -47,7 +47,9 @@ ir_status ir_infer_reverse(const ir_inference *c);
 ir_status ir_infer_concat(const ir_inference *c);
 /* infer_index.c */
 ir_status ir_infer_gather(const ir_inference *c);
-ir_status ir_infer_scatter_add(const ir_inference *c);
+ir_status ir_infer_scatter(const ir_inference *c);
+ir_status ir_infer_dynamic_slice(const ir_inference *c);
+ir_status ir_infer_dynamic_update(const ir_inference *c);
 /* infer_reduce.c */
 ir_status ir_infer_reduce(const ir_inference *c);
 ir_status ir_infer_argmax(const ir_inference *c);

@@ -113,7 +113,7 @@ typedef enum {
     IR_CONCAT,    /* operands side by side                                                 */
     IR_REDUCE,    /* reduce_sum reduce_max reduce_min argmax                               */
     IR_CONTRACT,  /* dot_general                                                           */
-    IR_INDEX      /* gather scatter_add                                                    */
+    IR_INDEX      /* gather, scatters, dynamic_slice, dynamic_update: places known at run time */
 } ir_class;
 
 enum { /* facts */
@@ -121,7 +121,9 @@ enum { /* facts */
        IR_IDEMPOTENT = 2,
        IR_BOOL_RESULT = 4, /* the result's dtype is bool whatever the operands' */
        IR_NO_GRAD = 8,     /* no gradient flows through                         */
-       IR_EXPENSIVE = 16   /* costs more than a load: keep rather than recompute within a row kernel */
+       IR_EXPENSIVE = 16,  /* costs more than a load: keep rather than recompute within a row kernel */
+       /* INDEX: operand 0 with some elements changed; the result may lie in its memory */
+       IR_IN_PLACE = 32
 };
 /* values that the gradient rule reads; W = third operand */
 enum { IR_SAVES_X = 1, IR_SAVES_Z = 2, IR_SAVES_Y = 4, IR_SAVES_W = 8 };
@@ -140,6 +142,9 @@ typedef struct ir_op_info {
 
 extern const ir_op_info ir_ops[IR_OP_COUNT];
 bool ir_op_parse(const char *s, size_t n, ir_op *out);
+/* The op that a scatter combines what is there and its update with; IR_OP_COUNT: none, the update replaces.
+ */
+ir_op ir_scatter_op(ir_op op);
 bool ir_shares_bytes(ir_op op); /* views that lie in their operand's bytes as they are: reshape, checkpoint */
 
 /* ---- attributes -------------------------------------------------------------------------------------- */
@@ -151,12 +156,12 @@ typedef struct ir_random_attrs {
 /* Attributes of one op; always zero-initialised as a whole so that they compare and hash as bytes.
  * Which member counts is fixed by the op:
  *   input variable   name, type      constant  type, data, splat     iota        type (rank 1)
- *   reshape          type.dims (dtype is the operand's)              broadcast   type.dims, right-aligned as
- * NumPy's broadcast_to convert          type.dtype      transpose n, axes (perm: result axis i is operand
- * axis axes[i]) slice            start, limit, step (step >= 1), n = rank        pad  low, high, interior (>=
- * 0), n = rank reduce_* argmax reverse  n, axes (ascending, as the user wrote the set)  concat  n = 1, axes
- * clamp  lo, hi dot_general n batch axes: lhs_batch, rhs_batch; nk contracted: lhs_k, rhs_k random_bits type
- * (u32), offset */
+ *   reshape dynamic_slice  type.dims (dtype is the operand's)              broadcast   type.dims,
+ * right-aligned as NumPy's broadcast_to convert          type.dtype      transpose n, axes (perm: result axis
+ * i is operand axis axes[i]) slice            start, limit, step (step >= 1), n = rank        pad  low, high,
+ * interior (>= 0), n = rank reduce_* argmax reverse  n, axes (ascending, as the user wrote the set)  concat
+ * n = 1, axes clamp  lo, hi dot_general n batch axes: lhs_batch, rhs_batch; nk contracted: lhs_k, rhs_k
+ * random_bits type (u32), offset */
 typedef struct ir_attrs {
     ir_type type;
     uint8_t n, nk;

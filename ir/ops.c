@@ -62,6 +62,12 @@
 #define CAMEL_concat "Concat"
 #define CAMEL_gather "Gather"
 #define CAMEL_scatter_add "ScatterAdd"
+#define CAMEL_scatter_set "ScatterSet"
+#define CAMEL_scatter_mul "ScatterMul"
+#define CAMEL_scatter_max "ScatterMax"
+#define CAMEL_scatter_min "ScatterMin"
+#define CAMEL_dynamic_slice "DynamicSlice"
+#define CAMEL_dynamic_update "DynamicUpdate"
 #define CAMEL_reduce_sum "ReduceSum"
 #define CAMEL_reduce_max "ReduceMax"
 #define CAMEL_reduce_min "ReduceMin"
@@ -102,6 +108,17 @@ bool ir_shares_bytes(ir_op op)
 int ir_operands_read(const ir_node *n)
 {
     return n->op == IR_checkpoint ? 1 : n->n;
+}
+
+ir_op ir_scatter_op(ir_op op)
+{
+    switch (op) {
+    case IR_scatter_add: return IR_add;
+    case IR_scatter_mul: return IR_mul;
+    case IR_scatter_max: return IR_max;
+    case IR_scatter_min: return IR_min;
+    default: return IR_OP_COUNT;
+    }
 }
 
 bool ir_op_parse(const char *s, size_t n, ir_op *out)

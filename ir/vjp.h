@@ -28,6 +28,7 @@ ir_vjp_rule ir_vjp_reduce_sum, ir_vjp_reduce_extremum;
 /* vjp_dot.c */
 ir_vjp_rule ir_vjp_dot_general;
 /* vjp_index.c */
-ir_vjp_rule ir_vjp_gather, ir_vjp_scatter_add, ir_vjp_convert, ir_vjp_clamp;
+ir_vjp_rule ir_vjp_gather, ir_vjp_scatter_add, ir_vjp_scatter_set, ir_vjp_scatter_mul,
+    ir_vjp_scatter_extremum, ir_vjp_dynamic_slice, ir_vjp_dynamic_update, ir_vjp_convert, ir_vjp_clamp;
 
 #endif

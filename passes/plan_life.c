@@ -52,7 +52,8 @@ bool plan_reads(plan *p, const ir_kernel *k)
     }
     if (k->kind == IR_K_CONTRACT ||
         k->kind == IR_K_INDEX) { /* read as a whole, even if the shapes agree by chance */
-        for (int i = 0; i < root->n; i++) {
+        /* .. but for the operand that is only changed in places */
+        for (int i = ir_ops[root->op].facts & IR_IN_PLACE ? 1 : 0; i < root->n; i++) {
             p->where[root->x[i]] = PLAN_NOT_FULL | PLAN_NOT_ROW;
         }
     }

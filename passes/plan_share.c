@@ -69,6 +69,7 @@ static int forbidden(const plan *p, ir_ref v)
             return full_outs == 1 && depends_on_all_reduces(p, v) ? PLAN_NOT_FULL : -1;
         }
         return full_outs == 0 && depends_on_all_reduces(p, v) ? PLAN_NOT_ROW : -1;
+    case IR_K_INDEX: return ir_ops[p->g->nodes[k->root].op].facts & IR_IN_PLACE ? PLAN_NOT_FULL : -1;
     default: return -1;
     }
 }

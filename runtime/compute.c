@@ -46,11 +46,6 @@ static ir_status compute_view(const rt_engine *e, ir_op op, const ir_attrs *a, c
     return IR_OK;
 }
 
-static ir_status compute_index(const rt_engine *e, ir_op op, const rt_array *const *x, const rt_array *y)
-{
-    return op == IR_gather ? rt_gather(e, x[0], x[1], y) : rt_scatter_add(e, x, y);
-}
-
 ir_status rt_compute(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x, int n,
                      const rt_array *y)
 {
@@ -61,7 +56,7 @@ ir_status rt_compute(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_a
     case IR_CONCAT: return rt_concat(e, a, x, n, y);
     case IR_REDUCE: return op == IR_argmax ? rt_argmax(e, a, x[0], y) : rt_reduce(e, op, a, x[0], y);
     case IR_CONTRACT: return rt_dot(e, a, x[0], x[1], y);
-    case IR_INDEX: return compute_index(e, op, x, y);
+    case IR_INDEX: return rt_index(e, op, x, y);
     case IR_GENERATE: return rt_generate(e, op, a, x, y);
     case IR_LEAF: break;
     }

@@ -21,8 +21,6 @@ typedef void rt_outer_fn(void *y, const void *x, int64_t n, int64_t stride, int6
 typedef void rt_copy_fn(void *y, int64_t dst, const void *x, int64_t src, int64_t n);
 /* y[r * dst + c] = x[c * src + r], r in 0..rows, c in 0..cols. */
 typedef void rt_transpose_fn(void *y, int64_t dst, const void *x, int64_t src, int64_t rows, int64_t cols);
-/* y[i] += x[i]. */
-typedef void rt_accumulate_fn(void *y, const void *x, int64_t n);
 
 #define RT_OUTER_TILE 2048
 #define RT_TILE_SLACK 16
@@ -64,7 +62,6 @@ struct rt_level {
     rt_inner_fn *argmax[IR_DT_COUNT]; /* y: int64_t */
     rt_copy_fn *copy[9];              /* [bytes of an element] */
     rt_transpose_fn *transpose[9];
-    rt_accumulate_fn *accumulate[IR_DT_COUNT];
     const rt_dot_kernels *dot[IR_DT_COUNT];
 };
 

@@ -43,8 +43,7 @@ rt_generate_fn RT_V(rt_random_bits);
     rt_generate_fn RT_V(rt_iota_##dt);                                                     \
     rt_inner_fn RT_V(rt_sum_inner_##dt), RT_V(rt_max_inner_##dt), RT_V(rt_min_inner_##dt); \
     rt_outer_fn RT_V(rt_sum_outer_##dt), RT_V(rt_max_outer_##dt), RT_V(rt_min_outer_##dt); \
-    rt_inner_fn RT_V(rt_argmax_##dt);                                                      \
-    rt_accumulate_fn RT_V(rt_accumulate_##dt);
+    rt_inner_fn RT_V(rt_argmax_##dt);
 RT_NUMBERS(X)
 #undef X
 

@@ -154,14 +154,3 @@ ARGMAX(i32, max_run_i32)
 ARGMAX(i64, max_run_i64)
 ARGMAX(f32, RT_V(rt_max_run_f32))
 ARGMAX(f64, RT_V(rt_max_run_f64))
-
-#define ACCUMULATE(dt)                                               \
-    void RT_V(rt_accumulate_##dt)(void *y, const void *x, int64_t n) \
-    {                                                                \
-        s_val_##dt *restrict r = y;                                  \
-        const s_val_##dt *x0 = x;                                    \
-                                                                     \
-        for (int64_t i = 0; i < n; i++)                              \
-            r[i] = s_add_##dt(r[i], x0[i]);                          \
-    }
-RT_NUMBERS(ACCUMULATE)

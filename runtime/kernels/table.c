@@ -33,6 +33,5 @@ const rt_level RT_V(rt_level) = {
     .argmax = EACH(rt_argmax_),
     .copy = {[1] = RT_V(rt_copy_1), [4] = RT_V(rt_copy_4), [8] = RT_V(rt_copy_8)},
     .transpose = {[1] = RT_V(rt_transpose_1), [4] = RT_V(rt_transpose_4), [8] = RT_V(rt_transpose_8)},
-    .accumulate = EACH(rt_accumulate_),
     .dot = {[IR_DT_f32] = &RT_V(rt_dot_f32), [IR_DT_f64] = &RT_V(rt_dot_f64)},
 };

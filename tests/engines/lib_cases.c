@@ -400,6 +400,57 @@ static void b_scatter_add(ir_sink *s, const op_case *c, const ir_val *x, ir_val 
     y[1] = ir_e_scatter_add(s, ir_e_mul(s, x[0], x[0]), x[1], ir_e_mul(s, x[2], x[2]));
 }
 
+/* Also over a value that nothing else reads, which the result may overwrite. */
+static void b_scatter(ir_sink *s, const op_case *c, const ir_val *x, ir_val *y)
+{
+    y[0] = ir_emit(s, c->op, NULL, x, 3);
+    if (c->in[0].type.dtype != IR_DT_bool)
+        y[1] = ir_emit(s, c->op, NULL,
+                       (const ir_val[]){ir_e_mul(s, x[0], x[0]), x[1], ir_e_add(s, x[2], x[2])}, 3);
+}
+
+/* p: extents of the box */
+static void b_dynamic_slice(ir_sink *s, const op_case *c, const ir_val *x, ir_val *y)
+{
+    y[0] = ir_e_dynamic_slice(s, x[0], x[1], c->in[0].type.rank, c->p);
+}
+
+static void b_dynamic_update(ir_sink *s, const op_case *c, const ir_val *x, ir_val *y)
+{
+    y[0] = ir_e_dynamic_update(s, x[0], x[1], x[2]);
+    if (c->in[0].type.dtype != IR_DT_bool)
+        y[1] = ir_e_dynamic_update(s, ir_e_mul(s, x[0], x[0]), x[1], x[2]);
+}
+
+static void cases_dynamic(case_list *l)
+{
+    static const struct {
+        int64_t whole[5], part[5];
+    } rows[] = {{{7}, {3}},
+                {{9, 17}, {2, 17}},
+                {{9, 65}, {4, 33}},
+                {{3, 5, 7}, {3, 1, 4}},
+                {{2, 3, 5, 7}, {1, 2, 5, 7}}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int d = 0; d < IR_DT_COUNT; d++) {
+            ir_dtype t = (ir_dtype)d, id = d % 2 ? IR_DT_i32 : IR_DT_i64;
+            ir_type whole = case_type(t, rows[i].whole), part = case_type(t, rows[i].part);
+            bool real = ir_dtype_is_float(t);
+            op_case c = {.op = IR_dynamic_slice, .build = b_dynamic_slice, .n = 2, .gradient = real};
+            memcpy(c.p, part.dims, sizeof part.dims);
+            c.in[0] = (case_operand){whole, real ? -2 : 0, real ? 2 : 0};
+            c.in[1] = (case_operand){case_type(id, (const int64_t[]){whole.rank, 0}), -2, 6};
+            c.data = t == IR_DT_f32 && i % 2 ? DATA_SPECIAL : DATA_RANGE;
+            cases_add(l, &c);
+            c.op = IR_dynamic_update;
+            c.build = b_dynamic_update;
+            c.n = 3;
+            c.in[2] = (case_operand){part, real ? -2 : 0, real ? 2 : 0};
+            cases_add(l, &c);
+        }
+}
+
 void cases_indexed(case_list *l)
 {
     static const struct {
@@ -434,5 +485,11 @@ void cases_indexed(case_list *l)
             c.n = 3;
             c.in[2] = (case_operand){update, real ? -2 : 0, real ? 2 : 0};
             cases_add(l, &c);
+            c.build = b_scatter;
+            for (int op = IR_scatter_set; op <= IR_scatter_min; op++) {
+                c.op = (ir_op)op;
+                cases_add(l, &c);
+            }
         }
+    cases_dynamic(l);
 }

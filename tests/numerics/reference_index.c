@@ -51,11 +51,46 @@ static void scatter(ir_op op, const rt_array *const *x, const rt_array *y)
         }
 }
 
+/* Element (i0, i1, ..) of the part is element start + (i0, i1, ..) of the whole; start is clamped. */
+static int64_t in_box(const ir_type *whole, const ir_type *part, const rt_array *start, int64_t linear)
+{
+    int64_t strides[IR_MAX_RANK], at = 0;
+
+    ir_type_strides(whole, strides);
+    for (int d = whole->rank - 1; d >= 0; d--) {
+        at += (index_at(start, d, whole->dims[d] - part->dims[d] + 1) + linear % part->dims[d]) * strides[d];
+        linear /= part->dims[d];
+    }
+    return at;
+}
+
+static void dynamic(ir_op op, const rt_array *const *x, const rt_array *y)
+{
+    const rt_array *part = op == IR_dynamic_slice ? y : x[2];
+
+    for (int64_t i = 0; op == IR_dynamic_update && i < ir_type_elements(&y->type); i++)
+        ref_put(y, i, ref_at(x[0], i));
+    for (int64_t i = 0; i < ir_type_elements(&part->type); i++) {
+        int64_t at = in_box(&x[0]->type, &part->type, x[1], i);
+
+        if (op == IR_dynamic_slice)
+            ref_put(y, i, ref_at(x[0], at));
+        else
+            ref_put(y, at, ref_at(x[2], i));
+    }
+}
+
 bool ref_index(ir_op op, const rt_array *const *x, const rt_array *y)
 {
     switch (op) {
     case IR_gather: gather(x[0], x[1], y); return true;
     case IR_scatter_add: scatter(IR_add, x, y); return true;
+    case IR_scatter_set: scatter(IR_OP_COUNT, x, y); return true;
+    case IR_scatter_mul: scatter(IR_mul, x, y); return true;
+    case IR_scatter_max: scatter(IR_max, x, y); return true;
+    case IR_scatter_min: scatter(IR_min, x, y); return true;
+    case IR_dynamic_slice:
+    case IR_dynamic_update: dynamic(op, x, y); return true;
     default: return false;
     }
 }

@@ -383,12 +383,35 @@ static void indexed(void **state)
                                  num_operand(&i, (num_layout)num_pick(LAYOUTS), -2, 12, false)};
 
                 num_check(IR_gather, &a, x, 2);
-                if (d == IR_DT_bool)
-                    continue;
+                for (int op = IR_scatter_add; op <= IR_scatter_min; op++) {
+                    if (d == IR_DT_bool && op != IR_scatter_set)
+                        continue;
+                    x[0] = num_operand(&t, (num_layout)how, -9, 9, false);
+                    x[1] = num_operand(&i, (num_layout)num_pick(LAYOUTS), -2, 12, false);
+                    x[2] = num_operand(&u, (num_layout)num_pick(LAYOUTS), -9, 9, false);
+                    num_check((ir_op)op, &a, x, 3);
+                }
+            }
+}
+
+static void boxes(void **state)
+{
+    (void)state;
+    for (int d = 0; d < IR_DT_COUNT; d++)
+        for (int wide = 0; wide < 2; wide++)
+            for (int how = 0; how < LAYOUTS; how++) {
+                ir_type t = num_type((ir_dtype)d, 3, 10, 3, 17),
+                        i = num_type(wide ? IR_DT_i64 : IR_DT_i32, 1, 3);
+                ir_type u = num_type((ir_dtype)d, 3, 4, 2, 9);
+                ir_attrs a = {.type = u};
+                rt_array x[3] = {num_operand(&t, (num_layout)how, -9, 9, false),
+                                 num_operand(&i, (num_layout)num_pick(LAYOUTS), -3, 12, false)};
+
+                num_check(IR_dynamic_slice, &a, x, 2);
                 x[0] = num_operand(&t, (num_layout)how, -9, 9, false);
-                x[1] = num_operand(&i, (num_layout)num_pick(LAYOUTS), -2, 12, false);
+                x[1] = num_operand(&i, (num_layout)num_pick(LAYOUTS), -3, 12, false);
                 x[2] = num_operand(&u, (num_layout)num_pick(LAYOUTS), -9, 9, false);
-                num_check(IR_scatter_add, &a, x, 3);
+                num_check(IR_dynamic_update, &a, x, 3);
             }
 }
 
@@ -401,6 +424,14 @@ static void indexed_parallel(void **state)
     (void)state;
     num_check(IR_gather, &a,
               (rt_array[3]){num_operand(&t, PLAIN, -9, 9, false), num_operand(&i, PLAIN, 0, 40, false)}, 2);
+    /* narrow rows: threads share out the destinations */
+    ir_type narrow = num_type(IR_DT_f32, 2, 40, 3), many = num_type(IR_DT_i64, 1, 9000),
+            updates = num_type(IR_DT_f32, 2, 9000, 3);
+    num_check(IR_scatter_add, &a,
+              (rt_array[3]){num_operand(&narrow, PLAIN, -9, 9, false),
+                            num_operand(&many, PLAIN, 0, 40, false),
+                            num_operand(&updates, PLAIN, -9, 9, false)},
+              3);
     num_check(IR_scatter_add, &a,
               (rt_array[3]){num_operand(&t, PLAIN, -9, 9, false), num_operand(&i, PLAIN, 0, 40, false),
                             num_operand(&u, PLAIN, -9, 9, false)},
@@ -481,6 +512,7 @@ int main(void)
         cmocka_unit_test(general_products),
         cmocka_unit_test(indexed),
         cmocka_unit_test(indexed_parallel),
+        cmocka_unit_test(boxes),
         cmocka_unit_test(generated),
         cmocka_unit_test(philox_known_answers),
         cmocka_unit_test(refusals),

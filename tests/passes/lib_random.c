@@ -231,7 +231,17 @@ static ir_val step_index(maker *m)
     if (below(m, 2)) {
         return ir_e_gather(&m->g->sink, x, rows);
     }
-    return ir_e_scatter_add(&m->g->sink, x, rows, ir_e_gather(&m->g->sink, x, rows));
+    if (below(m, 3) == 0) {
+        ir_val start = leaf(m, IR_DT_i32, 1, &(int64_t){type(m, x)->rank});
+        int64_t dims[IR_MAX_RANK];
+        for (int d = 0; d < type(m, x)->rank; d++) {
+            dims[d] = 1 + below(m, (int)type(m, x)->dims[d]);
+        }
+        ir_val part = ir_e_dynamic_slice(&m->g->sink, x, start, type(m, x)->rank, dims);
+        return below(m, 2) ? part : ir_e_dynamic_update(&m->g->sink, x, start, ir_e_neg(&m->g->sink, part));
+    }
+    const ir_val in[3] = {x, rows, ir_e_gather(&m->g->sink, x, rows)};
+    return ir_emit(&m->g->sink, (ir_op)(IR_scatter_add + below(m, 5)), NULL, in, 3);
 }
 
 static ir_val step_generate(maker *m)

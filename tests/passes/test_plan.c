@@ -180,9 +180,10 @@ static int64_t count_of(const ir_map *m)
     return n;
 }
 
+/* Read as a whole; what is only changed in places is read where it is written. */
 static bool is_whole(const ir_graph *g, const ir_kernel *k, ir_ref r)
 {
-    for (int i = 0; i < g->nodes[k->root].n; i++) {
+    for (int i = ir_ops[g->nodes[k->root].op].facts & IR_IN_PLACE ? 1 : 0; i < g->nodes[k->root].n; i++) {
         if ((k->kind == IR_K_CONTRACT || k->kind == IR_K_INDEX) && g->nodes[k->root].x[i] == r) {
             return true;
         }
