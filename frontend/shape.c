@@ -1,4 +1,4 @@
-/* frontend/shape.c: public views: reshape, transpose, broadcast, slice, pad. */
+/* frontend/shape.c: public views: reshape, transpose, broadcast, slice. */
 #include "frontend/fe.h"
 #include "ir/emit.h"
 
@@ -95,19 +95,4 @@ tdm_tensor *tdm_slice(tdm_tensor *x, int axis, int64_t start, int64_t limit, int
         steps[i] = i == a ? step : 1;
     }
     return fe_end(&c, ir_e_slice(c.s, v, starts, limits, steps));
-}
-
-tdm_tensor *tdm_pad(tdm_tensor *x, const int64_t *low, const int64_t *high, const int64_t *interior,
-                    tdm_loc at)
-{
-    const int64_t zeros[IR_MAX_RANK] = {0};
-    fe_call c;
-    if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "pad", at, false))
-        return fe_end(&c, 0);
-    ir_val v = fe_use(&c, x, "x");
-    if (!low || !high) {
-        fe_fail(c.ctx, at, IR_EARG, "pad: argument '%s' is NULL", low ? "high" : "low");
-        v = 0;
-    }
-    return fe_end(&c, v ? ir_e_pad(c.s, v, low, high, interior ? interior : zeros) : 0);
 }

@@ -109,4 +109,39 @@ ir_val ir_c_lr_exponential(ir_sink *s, ir_val t, double gamma);
 ir_val ir_c_lr_linear(ir_sink *s, ir_val t, double from, double to, int64_t steps);
 ir_val ir_c_lr_cosine(ir_sink *s, ir_val t, int64_t steps, double least);
 
+/* compose_shape.c: names and meaning are PyTorch's; constant extents where they count */
+/* negative low and high crop; value (rounded to the dtype) in the places added */
+ir_val ir_c_pad(ir_sink *s, ir_val x, const int64_t *low, const int64_t *high, const int64_t *interior,
+                double value);
+ir_val ir_c_squeeze(ir_sink *s, ir_val x, int axis);
+ir_val ir_c_unsqueeze(ir_sink *s, ir_val x, int axis); /* axis of the result */
+ir_val ir_c_flatten(ir_sink *s, ir_val x, int first, int last);
+ir_val ir_c_movedim(ir_sink *s, ir_val x, int from, int to);
+ir_val ir_c_swapaxes(ir_sink *s, ir_val x, int a, int b);
+ir_val ir_c_flip(ir_sink *s, ir_val x, const int *axes, int n);
+ir_val ir_c_concat(ir_sink *s, const ir_val *x, int n, int axis);
+ir_val ir_c_stack(ir_sink *s, const ir_val *x, int n, int axis);
+ir_val ir_c_tile(ir_sink *s, ir_val x, const int64_t *repeats, int n); /* ranks aligned at the right */
+ir_val ir_c_repeat_interleave(ir_sink *s, ir_val x, int64_t n, int axis);
+ir_val ir_c_roll(ir_sink *s, ir_val x, const int64_t *shifts, const int *axes, int n);
+ir_val ir_c_tril(ir_sink *s, ir_val x, int64_t k); /* of the last two axes */
+ir_val ir_c_triu(ir_sink *s, ir_val x, int64_t k);
+ir_val ir_c_diagonal(ir_sink *s, ir_val x, int64_t k, int a, int b); /* becomes the last axis */
+ir_val ir_c_diag(ir_sink *s, ir_val x, int64_t k);
+ir_val ir_c_trace(ir_sink *s, ir_val x); /* of the first two axes */
+ir_val ir_c_eye(ir_sink *s, ir_dtype d, int64_t rows, int64_t cols, int64_t k);
+ir_val ir_c_causal_mask(ir_sink *s, int64_t rows, int64_t cols); /* bool: column <= row + cols - rows */
+ir_val ir_c_linspace(ir_sink *s, ir_dtype d, double lo, double hi, int64_t n);
+ir_val ir_c_masked_fill(ir_sink *s, ir_val x, ir_val mask, double value);
+/* compose_einsum.c */
+ir_val ir_c_outer(ir_sink *s, ir_val x, ir_val z);
+ir_val ir_c_bmm(ir_sink *s, ir_val a, ir_val b);
+ir_val ir_c_einsum(ir_sink *s, const char *equation, const ir_val *x, int n);
+/* compose_index.c: indices of any integer type, clamped into their axis; op: IR_scatter_add, .._set, .. */
+ir_val ir_c_index_select(ir_sink *s, ir_val x, ir_val index, int axis);
+ir_val ir_c_take_along_axis(ir_sink *s, ir_val x, ir_val index, int axis);
+ir_val ir_c_put_along_axis(ir_sink *s, ir_op op, ir_val x, ir_val index, ir_val update, int axis);
+ir_val ir_c_gather_nd(ir_sink *s, ir_val x, ir_val index, int batch);
+ir_val ir_c_scatter_nd(ir_sink *s, ir_op op, ir_val x, ir_val index, ir_val update, int batch);
+
 #endif

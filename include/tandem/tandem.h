@@ -285,7 +285,7 @@ TDM_API tdm_tensor *tdm_broadcast_to(tdm_tensor *x, tdm_dims shape, tdm_loc at);
 /* one axis */
 TDM_API tdm_tensor *tdm_slice(tdm_tensor *x, int axis, int64_t start, int64_t limit, int64_t step,
                               tdm_loc at);
-/* zeros; rank entries; interior may be NULL */
+/* zeros; rank entries; negative low and high crop; interior may be NULL */
 TDM_API tdm_tensor *tdm_pad(tdm_tensor *x, const int64_t *low, const int64_t *high, const int64_t *interior,
                             tdm_loc at);
 
@@ -304,6 +304,8 @@ typedef struct tdm_axis_set {
 } tdm_axis_set;
 #define tdm_axes(...) ((tdm_axis_set){(int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), {__VA_ARGS__}})
 #define tdm_all_axes() ((tdm_axis_set){0, {0}})
+
+#include <tandem/structure.h> /* concat, stack, roll, einsum, take_along_axis, scatter, .. */
 
 /* Reductions; keep leaves the reduced axes as extents of 1.  Order of additions: docs/numerics.md rule 4. */
 TDM_API tdm_tensor *tdm_sum(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at);

@@ -199,8 +199,36 @@ static void build_with(tdm_context *ctx, const op_case *c, const ir_type *types,
 /* Any single operand will do, or the operands only show the type of what is made. */
 static bool takes_anything(const op_case *c)
 {
-    static const char *const names[] = {"input",         "variable",   "constant", "iota",    "convert",
-                                        "stop_gradient", "checkpoint", "pad",      "reverse", "concat"};
+    static const char *const names[] = {"input",
+                                        "variable",
+                                        "constant",
+                                        "iota",
+                                        "convert",
+                                        "stop_gradient",
+                                        "checkpoint",
+                                        "pad",
+                                        "reverse",
+                                        "concat",
+                                        "squeeze",
+                                        "unsqueeze",
+                                        "flatten",
+                                        "movedim",
+                                        "swapaxes",
+                                        "flip",
+                                        "tile",
+                                        "repeat_interleave",
+                                        "roll",
+                                        "tril",
+                                        "triu",
+                                        "diagonal",
+                                        "diag",
+                                        "trace",
+                                        "eye",
+                                        "causal_mask",
+                                        "linspace",
+                                        "index_select",
+                                        "take_along_axis",
+                                        "gather_nd"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(subject(c), names[i]) == 0)

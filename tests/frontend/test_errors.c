@@ -135,7 +135,7 @@ static void test_shapes(void **state)
     refused(ctx, TDM_ESHAPE, tdm_slice(x, 0, 0, 3, 1), "slice", HERE);
     refused(ctx, TDM_ESHAPE, tdm_slice(x, 0, 0, -1, 1), "slice", HERE);
     refused(ctx, TDM_EARG, tdm_slice(x, 0, 0, 2, 0), "slice", "step 0", HERE);
-    refused(ctx, TDM_EARG, tdm_pad(x, minus, zero, NULL), "pad", HERE);
+    refused(ctx, TDM_EARG, tdm_pad(x, zero, zero, minus), "pad", "interior -1", HERE);
     refused(ctx, TDM_ESHAPE, tdm_pad(x, huge, zero, NULL), "pad", HERE);
     refused(ctx, TDM_ESHAPE, tdm_pad(x, zero, zero, huge), "pad", HERE);
     refused(ctx, TDM_ESHAPE, tdm_dot_general(x, x, &far), "dot_general", "7", "f32[2,3]", HERE);
