@@ -90,6 +90,7 @@ static void fill_variant(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f, bo
     k.end = LLVMGetParam(f, 2);
     k.table = j->shared ? LLVMGetParam(f, 3) : NULL;
     k.streaming = streaming;
+    k.threads = u->o.threads > 1 ? u->o.threads : 1;
     k.debug_scope = scope;
     k.space = ir_kernel_space(u->g, j->k, &k.inner, &k.run);
     for (int d = 0; d < CG_DIMS; d++)

@@ -73,6 +73,7 @@ typedef struct cg_kernel {
     /* Outs that cg_streams names begin at cache lines: stores go past the caches. */
     bool streaming;
     bool failed;          /* out of memory or a view that can't be expressed: c->err says which */
+    int threads;          /* that the chunks should suit; no bit depends on it */
     int64_t units, grain; /* set by the emitter: how chunks are cut */
 } cg_kernel;
 

@@ -2,10 +2,13 @@
  *
  *   wide rows     units are tiles of columns: each copies its tile of x and adds its tile of every update row
  *   narrow rows   units are destinations: a chunk of them copies its rows of x, looks at every index, and
- *                 takes the updates that lead to its own rows.  A few chunks at most */
+ *                 takes the updates that lead to its own rows
+ *
+ * Every tile and every chunk reads all indices, so there are as many as threads and no more; one thread takes
+ * whole rows. */
 #include "codegen/index.h"
 
-enum { TILE = 64, WIDE_ROW = 256, CHUNKS = 8 };
+enum { LEAST_TILE = 16 };
 
 static void emit_tile(index_state *s, LLVMValueRef column, int64_t width)
 {
@@ -49,7 +52,7 @@ static void emit_rows(index_state *s)
     LLVMValueRef y = cg_base(k, k->k->root), update = cg_index_operand(s, 2);
 
     k->units = s->rows;
-    k->grain = ns < 8000 ? 0 : (s->rows + CHUNKS - 1) / CHUNKS;
+    k->grain = ns < 8000 ? 0 : (s->rows + k->threads - 1) / k->threads;
     cg_index_keep(s, y, cg_index_times(c, k->begin, s->width), cg_index_times(c, k->end, s->width));
     cg_loop i = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, s->count), 1, "i");
     LLVMValueRef to = cg_index_at(s, i.index, s->rows - 1);
@@ -68,9 +71,9 @@ void cg_emit_scatter(index_state *s)
 {
     int64_t tile = s->width;
 
-    while (tile % 2 == 0 && tile > TILE)
+    while (tile % 2 == 0 && tile >= 2 * LEAST_TILE && s->width / tile < s->k->threads)
         tile /= 2;
-    if (s->width >= WIDE_ROW && s->width / tile >= 2)
+    if (tile < s->width)
         emit_columns(s, tile);
     else
         emit_rows(s);

@@ -73,9 +73,10 @@ static ir_val crop(ir_sink *s, ir_val x, const int64_t *low, const int64_t *high
 
     for (int i = 0; i < t.rank; i++) {
         bool cuts = low[i] < 0 || high[i] < 0;
-        start[i] = low[i] < 0 ? -low[i] : 0;
-        limit[i] = high[i] < 0 ? t.dims[i] + high[i] : t.dims[i];
-        if (cuts && (t.dims[i] < 0 || low[i] < -t.dims[i] || high[i] < -t.dims[i] || start[i] >= limit[i])) {
+        bool fits = !cuts || (t.dims[i] > 0 && low[i] > -t.dims[i] && high[i] > -t.dims[i]);
+        start[i] = fits && low[i] < 0 ? -low[i] : 0;
+        limit[i] = fits && high[i] < 0 ? t.dims[i] + high[i] : t.dims[i];
+        if (cuts && (!fits || start[i] >= limit[i])) {
             ir_fail(s->err, IR_ESHAPE, "pad: low %lld and high %lld leave nothing of axis %d of %s",
                     (long long)low[i], (long long)high[i], i, ir_type_text(&t, NULL, text, TEXT));
             return 0;
@@ -297,7 +298,7 @@ ir_val ir_c_tile(ir_sink *s, ir_val x, const int64_t *repeats, int n)
                 y = 0;
             } else if (times > 1) {
                 y = repeated(s, y, product(t.dims, 0, i), times, product(t.dims, i, t.rank));
-                t.dims[i] *= times;
+                t.dims[i] *= y ? times : 1; /* no overflow after an error */
             }
         }
         y = ir_e_reshape(s, y, t.rank, t.dims);
@@ -314,7 +315,7 @@ ir_val ir_c_repeat_interleave(ir_sink *s, ir_val x, int64_t n, int axis)
         repeats_fit(s, "repeat_interleave", n)) {
         ir_type t = ir_c_type(s, x);
         y = repeated(s, x, product(t.dims, 0, axis + 1), n, product(t.dims, axis + 1, t.rank));
-        t.dims[axis] *= n;
+        t.dims[axis] *= y ? n : 1; /* no overflow after an error */
         y = ir_e_reshape(s, y, t.rank, t.dims);
     }
     return ir_c_close(s, outer, y);
@@ -346,7 +347,8 @@ static ir_val band(ir_sink *s, int64_t rows, int64_t cols, int64_t k, ir_op comp
 {
     ir_type t = ir_type_make(IR_DT_i64, 2, (const int64_t[]){rows, cols});
     ir_val row = ir_e_iota_axis(s, &t, 0), column = ir_e_iota_axis(s, &t, 1);
-    ir_val limit = ir_e_add(s, row, ir_e_like(s, row, (double)k));
+    int64_t within = k > IR_MAX_ELEMENTS ? IR_MAX_ELEMENTS : k < -IR_MAX_ELEMENTS ? -IR_MAX_ELEMENTS : k;
+    ir_val limit = ir_e_add(s, row, ir_e_like(s, row, (double)within));
 
     return ir_emit(s, compare, NULL, (const ir_val[]){column, limit}, 2);
 }

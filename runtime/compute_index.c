@@ -4,13 +4,14 @@
  *   scatter_*       y = x, then y[index[i], :] op= update[i, :] in ascending i
  *   dynamic_slice   y[i..] = x[start + i..]        dynamic_update   y = x, then y[start + i..] = update[i..]
  *
- * Indices are clamped.  Wide rows of a scatter are shared out by columns; narrow ones by destination, where
- * every thread looks at every index.  Operands that are not row-major are copied first. */
+ * Indices are clamped.  Wide rows of a scatter are shared out by columns, narrow ones by destination; either
+ * way every chunk looks at every index, so there are as many as threads.  Operands that are not row-major are
+ * copied first. */
 #include "runtime/compute.h"
 
 #include <string.h>
 
-enum { WIDE_ROW = 256 }; /* elements from which the columns of a row are worth sharing out */
+enum { LEAST_COLUMNS = 16 }; /* that a thread takes of every row */
 
 typedef struct index_work {
     const rt_level *level;
@@ -106,15 +107,15 @@ static ir_status gather(const rt_engine *e, const rt_array *x, const rt_array *i
 static void scatter_all(const rt_engine *e, index_work *w)
 {
     void *args[1] = {w};
-    int threads = e->pool ? rt_pool_threads(e->pool) : 1;
+    int64_t threads = e->pool ? rt_pool_threads(e->pool) : 1;
     double ns = (double)w->count * (4 + 0.1 * (double)w->row);
+    bool wide = w->row >= threads * LEAST_COLUMNS;
+    int64_t n = wide ? w->row : w->rows;
 
-    if (w->row >= WIDE_ROW)
-        rt_split(e, scatter_columns, w, w->row, 0.1 * (double)w->count);
-    else if (threads > 1 && ns > 20000)
-        rt_parallel(e->pool, scatter_rows, args, w->rows, (w->rows + threads - 1) / threads);
+    if (threads > 1 && ns > 20000)
+        rt_parallel(e->pool, wide ? scatter_columns : scatter_rows, args, n, (n + threads - 1) / threads);
     else
-        scatter_rows(args, 0, w->rows);
+        scatter_columns(args, 0, w->row);
 }
 
 static ir_status scatter(const rt_engine *e, ir_op op, const rt_array *const *x, const rt_array *y)

@@ -89,7 +89,11 @@ static void test_axes(void **state)
     refused(ctx, TDM_ESHAPE, tdm_flip(x, tdm_axes(0, -2)), "reverse", "twice", "f32[2,3]");
     refused(ctx, TDM_ESHAPE, tdm_pad(x, (const int64_t[]){-1, 0}, (const int64_t[]){-1, 0}, NULL), "pad",
             "axis 0", "f32[2,3]");
+    refused(ctx, TDM_ESHAPE, tdm_pad(x, (const int64_t[]){INT64_MIN, 0}, (const int64_t[]){0, 0}, NULL),
+            "pad", "axis 0", "f32[2,3]");
     refused(ctx, TDM_ESHAPE, tdm_tile(x, tdm_shape(0)), "tile", "0 repeats");
+    refused(ctx, TDM_ESHAPE, tdm_tile(x, tdm_shape((int64_t)1 << 40)), "2^40 elements");
+    refused(ctx, TDM_ESHAPE, tdm_repeat_interleave(x, (int64_t)1 << 40, 0), "2^40 elements");
     refused(ctx, TDM_EARG, tdm_roll(x, NULL, tdm_axes(0)), "roll", "shifts");
     close_context(ctx);
 }
@@ -131,6 +135,7 @@ static void test_diagonals(void **state)
     (void)state;
     gives(tdm_tril(x, 0), tdm_shape(2, 3), 0, 0, 0, 3, 4, 0);
     gives(tdm_triu(x, 1), tdm_shape(2, 3), 0, 1, 2, 0, 0, 5);
+    gives(tdm_tril(x, INT64_MAX), tdm_shape(2, 3), 0, 1, 2, 3, 4, 5);
     gives(tdm_diagonal(x, 1, 0, 1), tdm_shape(2), 1, 5);
     gives(tdm_diagonal(x, -1, 0, 1), tdm_shape(1), 3);
     gives(tdm_diag(v, -1), tdm_shape(3, 3), 0, 0, 0, 0, 0, 0, 0, 1, 0);
