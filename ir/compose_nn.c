@@ -77,7 +77,8 @@ static ir_val shifted(ir_sink *s, ir_val x, int axis)
     return ir_e_sub(s, x, ir_e_broadcast(s, m, t.rank, t.dims));
 }
 
-/* The maximum, but 0 where it is infinite: -inf - -inf would be NaN where the answer is -inf. */
+/* The maximum, but 0 where it is infinite: -inf - -inf would be NaN where the answer is -inf.  A row of -inf
+ * has no gradient. */
 ir_val ir_c_logsumexp(ir_sink *s, ir_val x, int axis, bool keep)
 {
     const char *outer = ir_c_open(s, "logsumexp");
@@ -89,7 +90,10 @@ ir_val ir_c_logsumexp(ir_sink *s, ir_val x, int axis, bool keep)
         ir_val infinite = ir_e_eq(s, ir_e_abs(s, m), ir_e_like(s, m, INFINITY));
         m = ir_e_select(s, infinite, ir_e_like(s, m, 0), m);
         ir_val e = ir_e_exp(s, ir_e_sub(s, x, ir_e_broadcast(s, m, t.rank, t.dims)));
-        y = ir_e_add(s, m, ir_e_log(s, ir_e_reduce(s, IR_reduce_sum, e, &axis, 1, true)));
+        ir_val sum = ir_e_reduce(s, IR_reduce_sum, e, &axis, 1, true);
+        ir_val empty = ir_e_eq(s, sum, ir_e_like(s, sum, 0)); /* log 0, but its derivative stays a number */
+        sum = ir_e_select(s, empty, ir_e_like(s, sum, 1), sum);
+        y = ir_e_select(s, empty, ir_e_like(s, sum, -INFINITY), ir_e_add(s, m, ir_e_log(s, sum)));
         if (!keep) {
             for (int i = axis; i + 1 < t.rank; i++) {
                 t.dims[i] = t.dims[i + 1];

@@ -98,10 +98,10 @@ TDM_API tdm_tensor *tdm_sinusoidal_positions(tdm_context *ctx, tdm_dtype d, int6
                                              double base, tdm_loc at);
 
 /* ---- optimisers --------------------------------------------------------------------------------------- */
-/* PyTorch's formulas, written out in ir/compose_optim.c.  Parameters are leaves
- * that require gradients; settings are numbers >= 0, betas and alpha in [0, 1).  State, step count and
- * learning rate are variables: in an open graph tdm_step becomes assigns to them and to the parameters, and a
- * compiled step reads them at each run.  NULL on error. */
+/* PyTorch's formulas, written out in ir/compose_optim.c.  Parameters are leaves that require gradients;
+ * settings are numbers >= 0, betas and alpha in [0, 1).  State, step count and learning rate are variables:
+ * in an open graph tdm_step becomes assigns to them and to the parameters, and a compiled step reads them at
+ * each run.  Parameters with settings of their own: an optimiser for each group.  NULL on error. */
 TDM_API tdm_optimizer *tdm_sgd(tdm_tensor *const *params, int n, double lr, double momentum,
                                double weight_decay, bool nesterov);
 TDM_API tdm_optimizer *tdm_adam(tdm_tensor *const *params, int n, double lr, double beta1, double beta2,

@@ -248,6 +248,101 @@ static void test_dropout(void **state)
     close_context(z);
 }
 
+/* ---- a transformer block, trained in both engines ---- */
+
+enum { TOKENS = 8, VOCABULARY = 11, MODEL = 8, WEIGHTS = 8 };
+
+typedef struct learner {
+    tdm_context *ctx;
+    tdm_tensor *w[WEIGHTS], *text, *next;
+    tdm_optimizer *opt;
+} learner;
+
+static learner open_learner(void)
+{
+    static const int64_t shapes[WEIGHTS][2] = {{VOCABULARY, MODEL}, {3 * MODEL, MODEL}, {MODEL, MODEL},
+                                               {16, MODEL},         {MODEL, 16},        {MODEL, 0},
+                                               {MODEL, 0},          {MODEL, 0}};
+    learner l = {.ctx = open_context()};
+    int32_t tokens[2 * TOKENS], next[2 * TOKENS];
+
+    for (int i = 0; i < WEIGHTS; i++) {
+        tdm_dims shape = shapes[i][1] ? tdm_shape(shapes[i][0], shapes[i][1]) : tdm_shape(shapes[i][0]);
+        l.w[i] = tdm_parameter(tdm_mul_scalar(numbers(l.ctx, shape, (uint32_t)i + 1), 0.4), NULL);
+    }
+    for (int i = 0; i < 2 * TOKENS; i++) {
+        tokens[i] = i * i % VOCABULARY;
+        next[i] = i % 5 == 4 ? -1 : (i + 1) * (i + 1) % VOCABULARY; /* some are padding */
+    }
+    l.text = tdm_from_data(l.ctx, TDM_I32, tdm_shape(2, TOKENS), tokens);
+    l.next = tdm_from_data(l.ctx, TDM_I32, tdm_shape(2, TOKENS), next);
+    l.opt = tdm_adamw(l.w, WEIGHTS, 0.02, 0.9, 0.99, 1e-8, 0.1);
+    assert_fine(l.ctx);
+    return l;
+}
+
+static void close_learner(learner *l)
+{
+    tdm_optimizer_free(l->opt);
+    for (int i = 0; i < WEIGHTS; i++)
+        tdm_release(l->w[i]);
+    close_context(l->ctx);
+}
+
+static tdm_tensor *block(const learner *l, tdm_tensor *text)
+{
+    const tdm_projections heads = {.in_weight = l->w[1], .out_weight = l->w[2]};
+    tdm_tensor *x = tdm_embedding(l->w[0], text);
+    tdm_tensor *a = tdm_layer_norm(x, l->w[5], NULL, 1e-5);
+
+    a = tdm_multi_head_attention(a, a, a, &heads, 2, &(tdm_attention){.causal = true, .dropout = 0.1});
+    x = tdm_add(x, a);
+    tdm_tensor *m = tdm_gelu(tdm_linear(tdm_layer_norm(x, l->w[6], NULL, 1e-5), l->w[3], NULL));
+    x = tdm_layer_norm(tdm_add(x, tdm_linear(m, l->w[4], NULL)), l->w[7], NULL, 1e-5);
+    return tdm_linear(x, l->w[0], NULL); /* the embedding's own table */
+}
+
+static tdm_tensor *learn(learner *l, tdm_tensor *text)
+{
+    const tdm_class_loss how = {.label_smoothing = 0.1, .ignore = true, .ignore_index = -1};
+    tdm_tensor *loss = tdm_cross_entropy_with(block(l, text), l->next, &how), *t = tdm_steps(l->opt);
+
+    tdm_zero_grad(l->opt);
+    tdm_backward(loss);
+    tdm_clip_grad_norm(l->w, WEIGHTS, 1, 2);
+    tdm_step_with(l->opt, tdm_mul_scalar(tdm_lr_linear(t, 0.1, 1, 3), 0.05));
+    return loss;
+}
+
+static void test_transformer(void **state)
+{
+    learner eager = open_learner(), compiled = open_learner();
+    double first = 0, last = 0;
+
+    (void)state;
+    tdm_graph *g = tdm_graph_open(compiled.ctx, "learn");
+    tdm_tensor *text = tdm_input(compiled.ctx, "text", TDM_I32, tdm_shape(2, TOKENS));
+    tdm_output(compiled.ctx, "loss", learn(&compiled, text));
+    built b = build_graph(compiled.ctx, g);
+    tdm_exec_bind(b.e, "text", compiled.text);
+    for (int i = 0; i < 8; i++) {
+        tdm_scope_open(eager.ctx);
+        tdm_tensor *loss = learn(&eager, eager.text);
+        tdm_exec_run(b.e);
+        assert_fine(eager.ctx);
+        assert_same(tdm_exec_output(b.e, "loss"), loss);
+        for (int k = 0; k < WEIGHTS; k++)
+            assert_same(compiled.w[k], eager.w[k]);
+        last = tdm_item(loss);
+        first = i ? first : last;
+        tdm_scope_close(eager.ctx);
+    }
+    assert_true(last < 0.8 * first);
+    free_built(&b);
+    close_learner(&eager);
+    close_learner(&compiled);
+}
+
 /* Every node carries the name of the outermost function. */
 static void test_regions(void **state)
 {
@@ -329,9 +424,10 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),   cmocka_unit_test(test_blind_query), cmocka_unit_test(test_heads),
-        cmocka_unit_test(test_rotary),   cmocka_unit_test(test_dropout),     cmocka_unit_test(test_regions),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_values),  cmocka_unit_test(test_blind_query),
+        cmocka_unit_test(test_heads),   cmocka_unit_test(test_transformer),
+        cmocka_unit_test(test_rotary),  cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_regions), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
