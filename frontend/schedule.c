@@ -56,7 +56,8 @@ tdm_tensor *tdm_lr_cosine(tdm_tensor *t, int64_t steps, double least, tdm_loc at
 /* The door for a list of parameters.  False: an error is recorded, if there is a context to record it in. */
 static bool begin(fe_call *c, tdm_tensor *const *params, int n, double most, const char *op, tdm_loc at)
 {
-    if (!fe_begin(c, params && n > 0 ? fe_context_of(params[0], NULL, NULL) : NULL, op, at, true))
+    bool listed = params && n > 0;
+    if (!fe_begin(c, listed ? fe_context_of(params[0], NULL, NULL) : NULL, op, at, true) || !listed)
         return false;
     for (int i = 0; i < n; i++)
         if (!params[i]) {
@@ -77,7 +78,9 @@ static void set_grad(fe_call *c, tdm_tensor *t, ir_val v)
     if (!v)
         return;
     if (g) {
-        fe_capture_find(g, t)->grad = ir_ref_of(v);
+        fe_capture *k = fe_capture_find(g, t);
+        if (k)
+            k->grad = ir_ref_of(v);
         return;
     }
     tdm_tensor *grad = rt_retain(rt_tensor_of(v));
