@@ -22,10 +22,11 @@ static tdm_tensor *unary(unary_fn *f, const char *op, tdm_tensor *x, tdm_loc at,
 /* clang-format off */
 X(neg) X(abs) X(sign) X(sqrt) X(rsqrt) X(exp) X(log) X(log1p) X(sin) X(cos) X(tanh) X(erf) X(logistic) X(relu)
 X(not)
+TDM_MATH_OPS(X)
 /* clang-format on */
 #undef X
 
-    tdm_tensor *tdm_square(tdm_tensor *x, tdm_loc at)
+        tdm_tensor *tdm_square(tdm_tensor *x, tdm_loc at)
 {
     return unary(ir_c_square, "square", x, at, true);
 }
@@ -77,6 +78,7 @@ static tdm_tensor *with_scalar(ir_op op, tdm_tensor *x, double z, tdm_loc at)
         return with_scalar(IR_##name, x, z, at);                         \
     }
 TDM_BINARY_OPS(X)
+TDM_MATH_BINARY_OPS(X)
 #undef X
 
 tdm_tensor *tdm_select(tdm_tensor *p, tdm_tensor *x, tdm_tensor *z, tdm_loc at)

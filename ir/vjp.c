@@ -16,8 +16,12 @@
 #define sign(v) ir_e_sign(s, v)
 #define exp(v) ir_e_exp(s, v)
 #define log(v) ir_e_log(s, v)
+#define sqrt(v) ir_e_sqrt(s, v)
+#define round(v) ir_e_round(s, v)
 #define sin(v) ir_e_sin(s, v)
 #define cos(v) ir_e_cos(s, v)
+#define sinh(v) ir_e_sinh(s, v)
+#define cosh(v) ir_e_cosh(s, v)
 #define add(v, w) ir_e_add(s, v, w)
 #define sub(v, w) ir_e_sub(s, v, w)
 #define mul(v, w) ir_e_mul(s, v, w)
@@ -30,7 +34,20 @@
 #define and(v, w) ir_e_and(s, v, w)
 #define select(p, v, w) ir_e_select(s, p, v, w)
 #define k(like, value) ir_e_like(s, like, value)
+#define by_square(v, x, z) over_square(s, v, x, z)
 #define NONE 0
+
+/* v / (x^2 + z^2) where v is x or z: all three are divided by the larger of |x| and |z| first, so that no
+ * square overflows or vanishes.  That scale is a constant to derivatives.  0 where x = z = 0. */
+static ir_val over_square(ir_sink *s, ir_val v, ir_val x, ir_val z)
+{
+    ir_val most = ir_e_stop_gradient(s, ir_e_max(s, ir_e_abs(s, x), ir_e_abs(s, z)));
+    ir_val origin = eq(most, k(most, 0)), scale = select(origin, k(most, 1), most);
+    ir_val a = div(x, scale), b = div(z, scale);
+    ir_val sum = add(add(mul(a, a), mul(b, b)), select(origin, k(most, 1), k(most, 0)));
+
+    return div(div(div(v, scale), sum), scale);
+}
 
 /* ---- one function per pointwise row -----------------------------------------------------------------------
  */

@@ -80,7 +80,7 @@
 #define AND(a, b) ((V)((a) & (b)))
 #define OR(a, b) ((V)((a) | (b)))
 #define XOR(a, b) ((V)((a) ^ (b)))
-#define NOT(a) ((V)((a) ^ 1))
+#define NOT(a) SFX(s_not)(a)
 #define SHL(a, n) SFX(s_shl)(a, n)
 #define SHR(a, n) SFX(s_shr)(a, n)
 

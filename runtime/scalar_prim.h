@@ -153,6 +153,7 @@ S_FLOAT(f64, double, int64_t, uint64_t, 0x1.8p52, )
     S_INLINE T s_sub_##dt(T a, T b) { return (T)((UINT)a - (UINT)b); }                       \
     S_INLINE T s_mul_##dt(T a, T b) { return (T)((UINT)a * (UINT)b); }                       \
     S_INLINE T s_neg_##dt(T a) { return (T)(0 - (UINT)a); }                                  \
+    S_INLINE T s_not_##dt(T a) { return (T)~(UINT)a; }                                       \
     S_INLINE T s_abs_##dt(T a) { return is_signed && a < (T)1 && a != 0 ? s_neg_##dt(a) : a; } \
     S_INLINE T s_div_##dt(T a, T b)                                                          \
     {                                                                                        \
@@ -181,6 +182,7 @@ S_INTEGER(i32, int32_t, uint32_t, 32, 1)
 S_INTEGER(i64, int64_t, uint64_t, 64, 1)
 
 S_INLINE uint8_t s_sel_bool(_Bool m, uint8_t a, uint8_t b) { return m ? a : b; }
+S_INLINE uint8_t s_not_bool(uint8_t a) { return (uint8_t)(a ^ 1); }
 
 /* ---- converts: float to integer saturates, NaN to 0; integers wrap; to bool: x != 0 ------------------- */
 

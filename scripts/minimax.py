@@ -111,6 +111,29 @@ def f64_fits():
     fit_rounded("pow log P", LOGP, lambda f: f * f, 6, -mpf(1) / 128, mpf(1) / 128, 53)
 
 
+def odd(g, third):
+    """(g(x) / x - 1) / x^2 over t = x^2 for an odd g with g'(0) = 1, whose value at 0 is `third`."""
+    return lambda t: (g(mp.sqrt(t)) / mp.sqrt(t) - 1) / t if t else mpf(third)
+
+
+ACOSH = lambda t: (mp.acosh(1 + t) / mp.sqrt(2 * t) - 1) / t if t else -mpf(1) / 12
+
+
+def inverse_fits():
+    """Degrees and ends for f32, then f64: asin, asinh, acosh, atanh, sinh; atan over its reduced range."""
+    quarter, half = mpf("0.2501"), mpf("0.501")
+    rows = (("asin", odd(mp.asin, 1 / mpf(6)), quarter, (5, 12)),
+            ("asinh", odd(mp.asinh, -1 / mpf(6)), quarter, (5, 11)),
+            ("acosh", ACOSH, half, (5, 12)),
+            ("atanh", odd(mp.atanh, 1 / mpf(3)), quarter, (6, 13)),
+            ("sinh", odd(mp.sinh, 1 / mpf(6)), mpf(1), (3, 7)))
+    for bits, which in ((24, 0), (53, 1)):
+        for name, f, end, degrees in rows:
+            fit_rounded(f"{name} f{32 + 32 * which}", f, lambda t: t, degrees[which], 0, end, bits, 2, 120)
+    fit_rounded("atan f32", odd(mp.atan, -1 / mpf(3)), lambda t: t, 9, 0, mpf(1), 24, 2, 120)
+    fit_rounded("atan f64", odd(mp.atan, -1 / mpf(3)), lambda t: t, 4, 0, mpf("0.00098"), 53, 2, 120)
+
+
 def constants():
     for name, v, bits in (("ln2", mp.log(2), 24), ("ln2", mp.log(2), 53)):
         for short in ((bits, bits - 8, bits - 9) if bits == 24 else (bits, bits - 12, bits - 20)):
@@ -151,6 +174,9 @@ def tables():
     grid = [mpf(i) / 32 for i in range(193)]
     table("erf_at", 193, [mp.erf(x) for x in grid])
     table("erf_slope", 193, [2 / mp.sqrt(mp.pi) * mp.exp(-x * x) for x in grid])
+    turns = [mp.atan(mpf(i) / 16) for i in range(17)]
+    table("atan_high", 17, turns)
+    table("atan_low", 17, [a - rounded(a, 53) for a in turns])
     inv, hi, lo = log_table()
     table("log_inverse", 128, inv)
     table("log_high", 128, hi)
@@ -185,6 +211,6 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["tables"]:
         tables()
     else:
-        for part in (constants, f32_fits, sin24_fits, f64_fits):
+        for part in (constants, f32_fits, sin24_fits, f64_fits, inverse_fits):
             if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
                 part()

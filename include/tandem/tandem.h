@@ -271,6 +271,8 @@ TDM_UNARY_OPS(X)
 TDM_BINARY_OPS(X)
 #undef X
 
+#include <tandem/pointwise.h> /* rounding, remainders, inverse and hyperbolic functions */
+
 /* p ? x : z, p bool; broadcasts */
 TDM_API tdm_tensor *tdm_select(tdm_tensor *p, tdm_tensor *x, tdm_tensor *z, tdm_loc at);
 TDM_API tdm_tensor *tdm_convert(tdm_tensor *x, tdm_dtype d, tdm_loc at);

@@ -67,9 +67,9 @@ static ir_val partner(random_state *r, ir_val v)
 
 static ir_val random_unary(random_state *r)
 {
-    static const ir_op ops[] = {IR_neg,  IR_neg,      IR_abs,           IR_sign, IR_exp,  IR_tanh,
-                                IR_sin,  IR_cos,      IR_erf,           IR_log,  IR_sqrt, IR_relu,
-                                IR_relu, IR_logistic, IR_stop_gradient, IR_rsqrt};
+    static const ir_op ops[] = {IR_neg,           IR_neg,   IR_abs,   IR_sign,  IR_exp,  IR_tanh, IR_sin,
+                                IR_cos,           IR_erf,   IR_log,   IR_sqrt,  IR_relu, IR_relu, IR_logistic,
+                                IR_stop_gradient, IR_rsqrt, IR_floor, IR_expm1, IR_atan, IR_asinh};
     ir_val x = pick(r);
 
     return ir_emit(r->s, ops[roll(r, sizeof ops / sizeof ops[0])], NULL, &x, 1);
@@ -77,8 +77,8 @@ static ir_val random_unary(random_state *r)
 
 static ir_val random_binary(random_state *r)
 {
-    static const ir_op ops[] = {IR_add, IR_add, IR_sub, IR_sub, IR_mul,
-                                IR_mul, IR_div, IR_max, IR_min, IR_pow};
+    static const ir_op ops[] = {IR_add, IR_add, IR_sub, IR_sub, IR_mul, IR_mul,
+                                IR_div, IR_max, IR_min, IR_pow, IR_rem, IR_atan2};
     ir_val x = pick(r), z = roll(r, 3) ? partner(r, x) : some_constant(r, x);
     bool swap = roll(r, 4) == 0;
     ir_op op = ops[roll(r, sizeof ops / sizeof ops[0])];

@@ -61,42 +61,49 @@ static int64_t offset_of(const rt_array *x, int64_t linear)
 
 /* ---- rules 1 and 2: floats ----------------------------------------------------------------------------- */
 
-#define FLOAT_OPS(dt, T, suffix)                         \
-    static T extremum_##dt(T x, T z, bool most)          \
-    {                                                    \
-        if (x != x || z != z)                            \
-            return x + z;                                \
-        if (x == z)                                      \
-            return (signbit(x) != 0) == most ? z : x;    \
-        return (x > z) == most ? x : z;                  \
-    }                                                    \
-    static T float_op_##dt(ir_op op, T x, T z)           \
-    {                                                    \
-        switch (op) {                                    \
-        case IR_neg: return -x;                          \
-        case IR_abs: return fabs##suffix(x);             \
-        case IR_sign: return x > 0 ? 1 : x < 0 ? -1 : x; \
-        case IR_sqrt: return sqrt##suffix(x);            \
-        case IR_rsqrt: return 1 / sqrt##suffix(x);       \
-        case IR_relu: return extremum_##dt(x, 0, true);  \
-        case IR_stop_gradient: return x;                 \
-        case IR_add: return x + z;                       \
-        case IR_sub: return x - z;                       \
-        case IR_mul: return x * z;                       \
-        case IR_div: return x / z;                       \
-        case IR_max: return extremum_##dt(x, z, true);   \
-        case IR_min: return extremum_##dt(x, z, false);  \
-        case IR_exp: return v_exp_##dt(x);               \
-        case IR_log: return v_log_##dt(x);               \
-        case IR_log1p: return v_log1p_##dt(x);           \
-        case IR_sin: return v_sin_##dt(x);               \
-        case IR_cos: return v_cos_##dt(x);               \
-        case IR_tanh: return v_tanh_##dt(x);             \
-        case IR_erf: return v_erf_##dt(x);               \
-        case IR_logistic: return v_logistic_##dt(x);     \
-        case IR_pow: return v_pow_##dt(x, z);            \
-        default: return 0;                               \
-        }                                                \
+/* Ops whose value is a scalar program by definition. */
+/* clang-format off */
+#define PROGRAMS(X) \
+    X(exp, x) X(log, x) X(log1p, x) X(sin, x) X(cos, x) X(tanh, x) X(erf, x) X(logistic, x) X(pow, x, z) \
+    X(expm1, x) X(exp2, x) X(log2, x) X(tan, x) X(asin, x) X(acos, x) X(atan, x) X(atan2, x, z) X(sinh, x) \
+    X(cosh, x) X(asinh, x) X(acosh, x) X(atanh, x)
+/* clang-format on */
+#define PROGRAM_f32(name, ...) \
+    case IR_##name: return v_##name##_f32(__VA_ARGS__);
+#define PROGRAM_f64(name, ...) \
+    case IR_##name: return v_##name##_f64(__VA_ARGS__);
+
+#define FLOAT_OPS(dt, T, suffix)                                       \
+    static T extremum_##dt(T x, T z, bool most)                        \
+    {                                                                  \
+        if (x != x || z != z)                                          \
+            return x + z;                                              \
+        if (x == z)                                                    \
+            return (signbit(x) != 0) == most ? z : x;                  \
+        return (x > z) == most ? x : z;                                \
+    }                                                                  \
+    static T float_op_##dt(ir_op op, T x, T z)                         \
+    {                                                                  \
+        switch (op) {                                                  \
+        case IR_neg: return -x;                                        \
+        case IR_abs: return fabs##suffix(x);                           \
+        case IR_sign: return x > 0 ? 1 : x < 0 ? -1 : x;               \
+        case IR_sqrt: return sqrt##suffix(x);                          \
+        case IR_rsqrt: return 1 / sqrt##suffix(x);                     \
+        case IR_relu: return extremum_##dt(x, 0, true);                \
+        case IR_stop_gradient: return x;                               \
+        case IR_add: return x + z;                                     \
+        case IR_sub: return x - z;                                     \
+        case IR_mul: return x * z;                                     \
+        case IR_div: return x / z;                                     \
+        case IR_max: return extremum_##dt(x, z, true);                 \
+        case IR_min: return extremum_##dt(x, z, false);                \
+        case IR_floor: return floor##suffix(x);                        \
+        case IR_ceil: return ceil##suffix(x);                          \
+        case IR_round: return rint##suffix(x);                         \
+        case IR_rem: return fmod##suffix(x, z); PROGRAMS(PROGRAM_##dt) \
+        default: return 0;                                             \
+        }                                                              \
     }
 FLOAT_OPS(f32, float, f)
 FLOAT_OPS(f64, double, )
@@ -112,6 +119,8 @@ static value float_value(ir_op op, ir_dtype d, value x, value z)
     case IR_le: y.i = x.f <= z.f; break;
     case IR_gt: y.i = x.f > z.f; break;
     case IR_ge: y.i = x.f >= z.f; break;
+    case IR_is_nan: y.i = isnan(x.f) != 0; break;
+    case IR_is_finite: y.i = isfinite(x.f) != 0; break;
     default:
         if (d == IR_DT_f32)
             y.f = (double)float_op_f32(op, (float)x.f, (float)z.f);
@@ -148,7 +157,8 @@ static value integer_value(ir_op op, ir_dtype d, int64_t x, int64_t z)
     case IR_abs: y = x < 0 ? wrap(IR_sub, 0, x) : x; break;
     case IR_sign: y = (x > 0) - (x < 0); break;
     case IR_relu: y = x > 0 ? x : 0; break;
-    case IR_not: y = !x; break;
+    case IR_not: y = d == IR_DT_bool ? !x : ~x; break;
+    case IR_rem: y = z == 0 || z == -1 ? 0 : x % z; break;
     case IR_stop_gradient: y = x; break;
     case IR_add:
     case IR_sub:

@@ -85,6 +85,175 @@ static void test_subnormals_and_huge_arguments(void **state)
     same32(v_sin_f32(1e30f), -0x1.951360p-1f);
 }
 
+/* Zeros keep their sign, domains end in NaN, and the ends of the range are exact. */
+static void test_special_values_of_inverses_and_powers(void **state)
+{
+    static const double inf = (double)INFINITY, nan = (double)NAN, pi = 0x1.921fb54442d18p+1;
+
+    (void)state;
+#define ODD(name)           \
+    BOTH(name, -0.0, -0.0); \
+    BOTH(name, 0.0, 0.0);   \
+    BOTH(name, NAN, nan)
+    ODD(expm1);
+    ODD(tan);
+    ODD(asin);
+    ODD(atan);
+    ODD(sinh);
+    ODD(asinh);
+    ODD(atanh);
+#undef ODD
+    BOTH(expm1, -INFINITY, -1.0);
+    BOTH(expm1, INFINITY, inf);
+    BOTH(exp2, 0.0, 1.0);
+    BOTH(exp2, 10.0, 1024.0);
+    BOTH(exp2, -126.0, 0x1p-126);
+    BOTH(exp2, -INFINITY, 0.0);
+    BOTH(exp2, NAN, nan);
+    BOTH(log2, 1.0, 0.0);
+    BOTH(log2, 0x1p-149, -149.0);
+    BOTH(log2, 0x1p127, 127.0);
+    BOTH(log2, 0.0, -inf);
+    BOTH(log2, -1.0, nan);
+    BOTH(log2, INFINITY, inf);
+    BOTH(tan, INFINITY, nan);
+    BOTH(asin, 1.0, pi / 2);
+    BOTH(asin, -1.0, -pi / 2);
+    BOTH(asin, 1.5, nan);
+    BOTH(acos, 1.0, 0.0);
+    BOTH(acos, 0.0, pi / 2);
+    BOTH(acos, -1.0, pi);
+    BOTH(acos, -1.5, nan);
+    BOTH(atan, INFINITY, pi / 2);
+    BOTH(atan, -INFINITY, -pi / 2);
+    BOTH(sinh, -INFINITY, -inf);
+    BOTH(cosh, 0.0, 1.0);
+    BOTH(cosh, -INFINITY, inf);
+    BOTH(asinh, -INFINITY, -inf);
+    BOTH(acosh, 1.0, 0.0);
+    BOTH(acosh, 0.5, nan);
+    BOTH(acosh, INFINITY, inf);
+    BOTH(atanh, 1.0, inf);
+    BOTH(atanh, -1.0, -inf);
+    BOTH(atanh, 1.5, nan);
+    assert_true(v_sinh_f32(89.4f) < INFINITY && v_sinh_f32(89.5f) == INFINITY);
+    same32(v_expm1_f32(88.72f), v_exp_f32(88.72f));
+    same64(v_tan_f64(0x1p-1074), 0x1p-1074);
+    same32(v_asinh_f32(0x1p-149f), 0x1p-149f);
+}
+
+static void test_atan2_in_all_quadrants(void **state)
+{
+    static const double inf = (double)INFINITY, nan = (double)NAN, pi = 0x1.921fb54442d18p+1;
+    static const double row[][3] = {
+        {0, 0, 0},
+        {-0.0, 0, -0.0},
+        {0, -0.0, 0x1.921fb54442d18p+1},
+        {-0.0, -1, -pi},
+        {0, 1, 0},
+        {1, 0, pi / 2},
+        {-1, -0.0, -pi / 2},
+        {1, 1, pi / 4},
+        {1, -1, 3 * (pi / 4)},
+        {-1, -1, -3 * (pi / 4)},
+        {inf, inf, pi / 4},
+        {inf, -inf, 3 * (pi / 4)},
+        {-inf, 1, -pi / 2},
+        {1, inf, 0},
+        {-1, inf, -0.0},
+        {1, -inf, pi},
+        {nan, 1, nan},
+        {1, nan, nan},
+        {inf, nan, nan},
+        {0x1p-149, 0x1p-149, pi / 4},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        same64(v_atan2_f64(row[i][0], row[i][1]), row[i][2]);
+        float y = v_atan2_f32((float)row[i][0], (float)row[i][1]), expected = (float)row[i][2];
+        assert_true(y != y ? expected != expected : fabsf(y - expected) <= 0x1p-23f * fabsf(expected));
+        assert_true(y != y || !signbit(y) == !signbit(expected));
+    }
+    same64(v_atan2_f64(0x1p-1074, 0x1p-1073), v_atan_f64(0.5));
+    same64(v_atan2_f64(0x1p1022, 0x1p1023), v_atan_f64(0.5));
+}
+
+/* Halves, and the magnitudes around which every float is an integer. */
+static void test_rounding_is_exact(void **state)
+{
+    (void)state;
+    for (int e = -3; e < 64; e++)
+        for (int k = -9; k <= 9; k++) {
+            double x = ldexp(1, e) + k * 0.5;
+            for (int sign = 0; sign < 2; sign++, x = -x) {
+                float f = (float)x;
+                same32(v_floor_f32(f), floorf(f));
+                same64(v_floor_f64(x), floor(x));
+                same32(v_ceil_f32(f), ceilf(f));
+                same64(v_ceil_f64(x), ceil(x));
+                same32(v_round_f32(f), rintf(f));
+                same64(v_round_f64(x), rint(x));
+            }
+        }
+    BOTH(floor, -0.0, -0.0);
+    BOTH(ceil, -0.3, -0.0);
+    BOTH(round, -0.5, -0.0);
+    BOTH(round, NAN, (double)NAN);
+    BOTH(floor, -INFINITY, (double)-INFINITY);
+    assert_true(v_is_nan_f32(NAN) && !v_is_nan_f64(1) && !v_is_finite_f64((double)INFINITY));
+    assert_true(v_is_finite_f32(3e38f) && !v_is_finite_f32(NAN));
+}
+
+static void test_rem_is_fmod(void **state)
+{
+    static const double few[] = {0.0,
+                                 -0.0,
+                                 1,
+                                 -3,
+                                 0x1p-1074,
+                                 0x1.8p-1060,
+                                 0x1p-1022,
+                                 0x1p1023,
+                                 1e308,
+                                 -7e-320,
+                                 (double)INFINITY,
+                                 (double)NAN,
+                                 0.1,
+                                 1e22,
+                                 0x1p-149,
+                                 3.4e38,
+                                 0x1.fffffffffffffp1023};
+    enum { N = sizeof few / sizeof few[0] };
+    uint64_t roll = 1;
+
+    (void)state;
+    for (int i = 0; i < N * N; i++) {
+        double x = few[i % N], z = few[i / N];
+        same64(v_rem_f64(x, z), fmod(x, z));
+        same32(v_rem_f32((float)x, (float)z), fmodf((float)x, (float)z));
+    }
+    for (int i = 0; i < 20000; i++) {
+        double v[2];
+        float w[2];
+        for (int k = 0; k < 2; k++) {
+            roll = roll * 6364136223846793005u + 1442695040888963407u;
+            uint64_t bits = roll ^ roll >> 29;
+            uint32_t low = (uint32_t)(bits >> 13);
+            memcpy(&v[k], &bits, sizeof bits);
+            memcpy(&w[k], &low, sizeof low);
+        }
+        same64(v_rem_f64(v[0], v[1]), fmod(v[0], v[1]));
+        same32(v_rem_f32(w[0], w[1]), fmodf(w[0], w[1]));
+    }
+    assert_int_equal(v_rem_i32(-7, 3), -1);
+    assert_int_equal(v_rem_i32(7, 0), 0);
+    assert_int_equal(v_rem_i32(INT32_MIN, -1), 0);
+    assert_int_equal(v_rem_u8(250, 7), 5);
+    assert_int_equal(v_not_i32(5), -6);
+    assert_int_equal(v_not_u8(5), 250);
+}
+
 static void test_pow(void **state)
 {
     static const double inf = (double)INFINITY, nan = (double)NAN;
@@ -201,6 +370,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_special_values),
         cmocka_unit_test(test_subnormals_and_huge_arguments),
+        cmocka_unit_test(test_special_values_of_inverses_and_powers),
+        cmocka_unit_test(test_atan2_in_all_quadrants),
+        cmocka_unit_test(test_rounding_is_exact),
+        cmocka_unit_test(test_rem_is_fmod),
         cmocka_unit_test(test_pow),
         cmocka_unit_test(test_minimum_and_maximum),
         cmocka_unit_test(test_integers),

@@ -1,12 +1,12 @@
 /* tests/ulp/plain_ulp.c: the measured error of every transcendental program, in units of the last place.
  *
- *   ulp [--quick] [--samples N] [NAME]    prints the table of docs/ulp.md; NAME: only programs whose name has
- * it
+ *   ulp [--quick | --stride K] [--samples N] [NAME]    prints the table of docs/ulp.md; NAME: only programs
+ * whose name has it
  *
- * f32 unary: all 2^32 inputs (--quick: every 97th) against f64 libm, whose own error is far below a f32 ulp;
- * inputs whose error exceeds half the bound so far are measured again by MPFR.  f64 and pow: N samples (1e6)
- * drawn evenly over the bit patterns, and over the range where the function is not constant, against MPFR at
- * 160 bits.
+ * f32 unary: all 2^32 inputs (--quick: every 97th; K: every K-th) against f64 libm, whose own error is far
+ * below a f32 ulp; inputs whose error exceeds half the bound so far are measured again by MPFR.  f64, pow,
+ * atan2 and rem: N samples (1e6) drawn evenly over the bit patterns, and over the range where the function is
+ * not constant, against MPFR at 160 bits.
  *
  * An ulp is the distance between the two neighbours of the exact result (subnormals: 2^-149, 2^-1074).  A
  * wrong inf, NaN, zero's sign or a NaN where there should be none counts as 1e9. */
@@ -48,15 +48,27 @@ static int logistic_mpfr(mpfr_t y, const mpfr_t x, mpfr_rnd_t r)
     return mpfr_ui_div(y, 1, y, r);
 }
 
-#define PROGRAMS(X)                    \
-    X(exp, exp, mpfr_exp, -746, 710)   \
-    X(log, log, mpfr_log, 0, 4)        \
-    X(log1p, log1p, mpfr_log1p, -1, 4) \
-    X(sin, sin, mpfr_sin, -100, 100)   \
-    X(cos, cos, mpfr_cos, -100, 100)   \
-    X(tanh, tanh, mpfr_tanh, -20, 20)  \
-    X(erf, erf, mpfr_erf, -6, 6)       \
-    X(logistic, logistic_libm, logistic_mpfr, -746, 40)
+#define PROGRAMS(X)                                     \
+    X(exp, exp, mpfr_exp, -746, 710)                    \
+    X(log, log, mpfr_log, 0, 4)                         \
+    X(log1p, log1p, mpfr_log1p, -1, 4)                  \
+    X(sin, sin, mpfr_sin, -100, 100)                    \
+    X(cos, cos, mpfr_cos, -100, 100)                    \
+    X(tanh, tanh, mpfr_tanh, -20, 20)                   \
+    X(erf, erf, mpfr_erf, -6, 6)                        \
+    X(logistic, logistic_libm, logistic_mpfr, -746, 40) \
+    X(expm1, expm1, mpfr_expm1, -40, 710)               \
+    X(exp2, exp2, mpfr_exp2, -1076, 1024)               \
+    X(log2, log2, mpfr_log2, 0, 4)                      \
+    X(tan, tan, mpfr_tan, -100, 100)                    \
+    X(asin, asin, mpfr_asin, -1, 1)                     \
+    X(acos, acos, mpfr_acos, -1, 1)                     \
+    X(atan, atan, mpfr_atan, -20, 20)                   \
+    X(sinh, sinh, mpfr_sinh, -20, 20)                   \
+    X(cosh, cosh, mpfr_cosh, -20, 20)                   \
+    X(asinh, asinh, mpfr_asinh, -20, 20)                \
+    X(acosh, acosh, mpfr_acosh, 1, 4)                   \
+    X(atanh, atanh, mpfr_atanh, -1, 1)
 
 #define X(name, libm, exact, lo, hi)  \
     static float name##_32(float x)   \
@@ -178,12 +190,14 @@ static void measure32(const program *p, uint64_t stride)
     for (int i = 0; i < THREADS; i++)
         pthread_join(t[i], NULL);
     const sweep *w = s[0].worst > s[1].worst ? &s[0] : &s[1];
-    printf("| %s | f32 | %s | %.3f | %a |\n", p->name, stride == 1 ? "all" : "every 97th", w->worst,
-           (double)w->at);
+    char inputs[32] = "all";
+    if (stride > 1)
+        snprintf(inputs, sizeof inputs, "every %llu.", (unsigned long long)stride);
+    printf("| %s | f32 | %s | %.3f | %a |\n", p->name, inputs, w->worst, (double)w->at);
     fflush(stdout);
 }
 
-/* ---- f64 and pow: samples ----------------------------------------------------------------------------- */
+/* ---- f64: samples ---------------------------------------------------------------------------------- */
 
 static uint64_t next(uint64_t *state) /* splitmix64 (Steele, Lea, Flood 2014) */
 {
@@ -238,9 +252,13 @@ static void measure64(const program *p, long samples)
     fflush(stdout);
 }
 
-/* Pairs whose result is mostly finite: x by bits or near 1, z scaled so that |z log x| < 750 (f32: 105). */
-static void draw_pair(uint64_t *state, long k, double span, double *x, double *z)
+/* ---- two operands: pow, atan2, rem -------------------------------------------------------------------- */
+
+/* Pairs whose power is mostly finite: x by bits or near 1, z scaled so that |z log x| < 750 (f32: 105). */
+static void draw_powers(uint64_t *state, long k, bool wide, double *x, double *z)
 {
+    double span = wide ? 750 : 105;
+
     *x = k % 8 == 0 ? draw_bits(state)
          : k % 2    ? draw_range(state, 0, 4)
                     : 1 + ldexp(draw_range(state, -1, 1), -(int)(k % 30));
@@ -251,9 +269,32 @@ static void draw_pair(uint64_t *state, long k, double span, double *x, double *z
         *x = -*x;
 }
 
-static void measure_pow(int digits, long samples)
+/* Any bits, and magnitudes near each other, by turns. */
+static void draw_pairs(uint64_t *state, long k, bool wide, double *x, double *z)
 {
-    bool wide = digits == 53;
+    (void)wide;
+    *x = k % 4 == 0 ? draw_bits(state) : draw_range(state, -4, 4);
+    *z = k % 8 == 0 ? draw_bits(state) : ldexp(draw_range(state, -4, 4), (int)(next(state) % 60) - 30);
+}
+
+static int rem_mpfr(mpfr_t y, const mpfr_t x, const mpfr_t z, mpfr_rnd_t r)
+{
+    return mpfr_fmod(y, x, z, r);
+}
+
+static const struct pair_program {
+    const char *name;
+    float (*f32)(float, float);
+    double (*f64)(double, double);
+    int (*exact)(mpfr_t, const mpfr_t, const mpfr_t, mpfr_rnd_t);
+    void (*draw)(uint64_t *, long, bool, double *, double *);
+} pair_programs[] = {{"pow", s_pow_f32, s_pow_f64, mpfr_pow, draw_powers},
+                     {"atan2", s_atan2_f32, s_atan2_f64, mpfr_atan2, draw_pairs},
+                     {"rem", s_rem_f32, s_rem_f64, rem_mpfr, draw_pairs}};
+enum { PAIR_COUNT = sizeof pair_programs / sizeof pair_programs[0] };
+
+static void measure_pair(const struct pair_program *p, bool wide, long samples)
+{
     uint64_t state = 2;
     double worst = 0, at[2] = {0, 0};
     mpfr_t v, w;
@@ -262,14 +303,15 @@ static void measure_pow(int digits, long samples)
     mpfr_init2(w, 53);
     for (long k = 0; k < samples; k++) {
         double x, z;
-        draw_pair(&state, k, wide ? 750 : 105, &x, &z);
+        p->draw(&state, k, wide, &x, &z);
         x = wide ? x : (double)(float)x;
         z = wide ? z : (double)(float)z;
-        double y = wide ? s_pow_f64(x, z) : (double)s_pow_f32((float)x, (float)z);
+        double y = wide ? p->f64(x, z) : (double)p->f32((float)x, (float)z);
         mpfr_set_d(v, x, MPFR_RNDN);
         mpfr_set_d(w, z, MPFR_RNDN);
-        mpfr_pow(v, v, w, MPFR_RNDN);
-        double u = ulps(y, v, digits, wide ? -1074 : -149, wide ? 0x1.fffffffffffffp1023 : 0x1.fffffep127);
+        p->exact(v, v, w, MPFR_RNDN);
+        double u =
+            ulps(y, v, wide ? 53 : 24, wide ? -1074 : -149, wide ? 0x1.fffffffffffffp1023 : 0x1.fffffep127);
         if (u > worst) {
             worst = u;
             at[0] = x;
@@ -277,8 +319,9 @@ static void measure_pow(int digits, long samples)
         }
     }
     mpfr_clears(v, w, (mpfr_ptr)NULL);
-    printf("| pow | %s | %ld samples | %.3f | %a, %a |\n", wide ? "f64" : "f32", samples, worst, at[0],
-           at[1]);
+    printf("| %s | %s | %ld samples | %.3f | %a, %a |\n", p->name, wide ? "f64" : "f32", samples, worst,
+           at[0], at[1]);
+    fflush(stdout);
 }
 
 int main(int argc, char **argv)
@@ -290,6 +333,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--quick"))
             stride = 97;
+        else if (!strcmp(argv[i], "--stride") && i + 1 < argc)
+            stride = strtoull(argv[++i], NULL, 10);
         else if (!strcmp(argv[i], "--samples") && i + 1 < argc)
             samples = strtol(argv[++i], NULL, 10);
         else
@@ -302,9 +347,8 @@ int main(int argc, char **argv)
     for (int i = 0; i < PROGRAM_COUNT; i++)
         if (strstr(programs[i].name, only))
             measure64(&programs[i], samples);
-    if (strstr("pow", only)) {
-        measure_pow(24, samples);
-        measure_pow(53, samples);
-    }
+    for (int i = 0; i < 2 * PAIR_COUNT; i++)
+        if (strstr(pair_programs[i / 2].name, only))
+            measure_pair(&pair_programs[i / 2], i % 2, samples);
     return 0;
 }
