@@ -8,8 +8,9 @@
 
 #include "ir/ir.h"
 #include "runtime/program.h"
+#include "runtime/sort.h"
 
-#define CG_ABI 1
+#define CG_ABI 2
 
 typedef struct cg_options {
     int lanes;       /* f32 lanes: 16, 8, 4, 1; 0: widest of the target */
@@ -23,7 +24,10 @@ typedef struct cg_host {
     void (*free)(void *p, size_t bytes);
     /* Runs jobs fn(user, 0) .. fn(user, n - 1) on up to `threads` threads. */
     void (*jobs)(void (*fn)(void *user, int i), void *user, int n, int threads);
+    rt_sort_fn *argsort; /* rt_argsort_row, which compiled code calls as CG_ARGSORT_SYMBOL */
 } cg_host;
+
+#define CG_ARGSORT_SYMBOL "tandem_argsort"
 
 typedef enum { CG_DUMP_LLVM, CG_DUMP_ASM } cg_dump_kind;
 

@@ -2,7 +2,8 @@
  *
  *   emit (LLVM IR) -> codegen (objects in memory) -> link (one LLJIT, from this thread) -> addresses
  *
- * Compiled code calls nothing outside itself but the C functions listed here, which are bound by address. */
+ * Compiled code calls nothing outside itself but the C functions listed here and the runtime's sort, which
+ * are bound by address. */
 #include "codegen/unit.h"
 #include "codegen/debug.h"
 
@@ -55,18 +56,25 @@ static const struct {
 #undef F
 };
 
-static bool bind_library(LLVMOrcLLJITRef jit, LLVMOrcJITDylibRef lib, ir_error *e)
+static LLVMOrcCSymbolMapPair bound(LLVMOrcLLJITRef jit, const char *name, any_fn *fn)
+{
+    LLVMOrcCSymbolMapPair p = {.Name = LLVMOrcLLJITMangleAndIntern(jit, name)};
+
+    p.Sym.Address = (LLVMOrcExecutorAddress)(uintptr_t)fn;
+    p.Sym.Flags =
+        (LLVMJITSymbolFlags){LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0};
+    return p;
+}
+
+static bool bind_library(const cg_host *host, LLVMOrcLLJITRef jit, LLVMOrcJITDylibRef lib, ir_error *e)
 {
     enum { COUNT = sizeof library / sizeof library[0] };
-    LLVMOrcCSymbolMapPair pairs[COUNT];
+    LLVMOrcCSymbolMapPair pairs[COUNT + 1];
 
-    for (int i = 0; i < COUNT; i++) {
-        pairs[i].Name = LLVMOrcLLJITMangleAndIntern(jit, library[i].name);
-        pairs[i].Sym.Address = (LLVMOrcExecutorAddress)(uintptr_t)library[i].fn;
-        pairs[i].Sym.Flags =
-            (LLVMJITSymbolFlags){LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0};
-    }
-    LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(pairs, COUNT);
+    for (int i = 0; i < COUNT; i++)
+        pairs[i] = bound(jit, library[i].name, library[i].fn);
+    pairs[COUNT] = bound(jit, CG_ARGSORT_SYMBOL, (any_fn *)host->argsort);
+    LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(pairs, COUNT + 1);
     LLVMErrorRef error = LLVMOrcJITDylibDefine(lib, unit);
     if (error)
         LLVMOrcDisposeMaterializationUnit(unit);
@@ -77,7 +85,7 @@ static bool link_objects(cg_unit *u, LLVMOrcLLJITRef jit, ir_error *e)
 {
     LLVMOrcJITDylibRef lib = LLVMOrcLLJITGetMainJITDylib(jit);
 
-    if (!bind_library(jit, lib, e))
+    if (!bind_library(u->host, jit, lib, e))
         return false;
     for (int i = 0; i < u->module_count; i++) {
         LLVMMemoryBufferRef object = u->modules[i].object;

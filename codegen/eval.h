@@ -177,5 +177,6 @@ void cg_emit_row(cg_kernel *k);
 void cg_emit_outer(cg_kernel *k);
 void cg_emit_contract(cg_kernel *k);
 void cg_emit_index(cg_kernel *k);
+void cg_emit_scan(cg_kernel *k); /* of class INDEX: what walks along axes */
 
 #endif

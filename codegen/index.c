@@ -1,7 +1,7 @@
-/* codegen/index.c: INDEX kernels: gather and argmax here, scatters and boxes in index_*.c; each alone.
+/* codegen/index.c: INDEX kernels: gather here, scatters and boxes in index_*.c, what walks along axes in scan.c;
+ * each alone.
  *
- *   gather       y[i, j] = x[clamp(index[i]), j]; units are i
- *   argmax       the first NaN, else the first maximum, of each row; units are rows */
+ *   gather       y[i, j] = x[clamp(index[i]), j]; units are i */
 #include "codegen/index.h"
 
 LLVMValueRef cg_index_operand(index_state *s, int i)
@@ -83,31 +83,6 @@ static void emit_gather(index_state *s)
     cg_loop_close(c, &l);
 }
 
-/* ---- argmax ---- */
-
-typedef struct scan {
-    ir_map outer, inner; /* strides in x: of the kept axes, of the reduced axes */
-    int64_t rows, n;
-} scan;
-
-static scan describe_scan(index_state *s)
-{
-    const ir_type *t = &s->k->g->nodes[s->n->x[0]].type;
-    int64_t strides[IR_MAX_RANK];
-    scan a = {.rows = 1, .n = 1};
-
-    ir_type_strides(t, strides);
-    for (int i = 0, r = 0; i < t->rank; i++) {
-        bool reduced = r < s->n->attrs->n && s->n->attrs->axes[r] == i;
-        ir_map *m = reduced ? &a.inner : &a.outer;
-        r += reduced;
-        m->extent[m->rank] = t->dims[i];
-        m->stride[m->rank++] = strides[i];
-        *(reduced ? &a.n : &a.rows) *= t->dims[i];
-    }
-    return a;
-}
-
 LLVMValueRef cg_index_flat(cg *c, const ir_map *m, LLVMValueRef i)
 {
     LLVMValueRef sum = cg_i64(c, 0);
@@ -124,52 +99,6 @@ LLVMValueRef cg_index_flat(cg *c, const ir_map *m, LLVMValueRef i)
     return sum;
 }
 
-static LLVMValueRef row_value(cg *c, ir_op op, ir_dtype d, LLVMValueRef a, LLVMValueRef b)
-{
-    return cg_value(c, op, NULL, d, IR_DT_bool, (LLVMValueRef[]){a, b}, 2, NULL);
-}
-
-/* v beats best: greater, or the first NaN. */
-static LLVMValueRef beats(cg *c, ir_dtype d, LLVMValueRef v, LLVMValueRef best)
-{
-    LLVMValueRef greater = row_value(c, IR_gt, d, v, best);
-
-    if (!ir_dtype_is_float(d))
-        return greater;
-    LLVMValueRef nan =
-        LLVMBuildAnd(c->b, row_value(c, IR_ne, d, v, v), row_value(c, IR_eq, d, best, best), "");
-    return LLVMBuildOr(c->b, greater, nan, "");
-}
-
-static void emit_argmax(index_state *s)
-{
-    cg_kernel *k = s->k;
-    cg *c = k->c;
-    scan a = describe_scan(s);
-    LLVMValueRef y = cg_base(k, k->k->root), zero = cg_i64(c, 0);
-
-    c->lanes = 1;
-    k->units = a.rows;
-    k->grain = cg_grain(k->units, (double)a.n);
-    cg_loop l = cg_loop_open(c, k->begin, k->end, 1, "row");
-    LLVMValueRef row = cg_element(c, s->x, s->dtype, cg_index_flat(c, &a.outer, l.index));
-    LLVMValueRef first = cg_load_scalar(c, row, s->dtype), at = zero;
-    if (a.n > 1) {
-        cg_loop i = cg_loop_open(c, cg_i64(c, 1), cg_i64(c, a.n), 1, "i");
-        LLVMValueRef best = cg_carry(c, &i, first), where = cg_carry(c, &i, zero);
-        LLVMValueRef v =
-            cg_load_scalar(c, cg_element(c, row, s->dtype, cg_index_flat(c, &a.inner, i.index)), s->dtype);
-        LLVMValueRef take = beats(c, s->dtype, v, best);
-        LLVMValueRef next = LLVMBuildSelect(c->b, take, v, best, "");
-        LLVMValueRef next_at = LLVMBuildSelect(c->b, take, i.index, where, "");
-        cg_loop_close(c, &i);
-        cg_carried(c, &i, best, first, next);
-        at = cg_carried(c, &i, where, zero, next_at);
-    }
-    cg_store_at(k, y, IR_DT_i64, l.index, 1, at);
-    cg_loop_close(c, &l);
-}
-
 void cg_emit_index(cg_kernel *k)
 {
     const ir_node *n = &k->g->nodes[k->k->root];
@@ -180,11 +109,11 @@ void cg_emit_index(cg_kernel *k)
         cg_fail(k, IR_EUNSUPPORTED, "an index kernel stores its root alone");
         return;
     }
-    s.x = cg_base(k, n->x[0]);
-    if (n->op == IR_argmax) {
-        emit_argmax(&s);
+    if (ir_op_walks_axes(n->op)) {
+        cg_emit_scan(k);
         return;
     }
+    s.x = cg_base(k, n->x[0]);
     s.index_dtype = (ir_dtype)k->g->nodes[n->x[1]].type.dtype;
     s.rows = x->dims[0];
     s.width = ir_type_elements(x) / s.rows;

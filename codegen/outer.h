@@ -4,7 +4,7 @@
 
 #include "codegen/reduce.h"
 
-enum { CG_TILE = 8, CG_ROW_BLOCK = 512 };
+enum { CG_TILE = 8 };
 
 typedef struct outer_state {
     cg_kernel *k;

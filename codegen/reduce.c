@@ -1,15 +1,17 @@
 /* codegen/reduce.c: the arithmetic of reductions.
  *
- * Sums are plain additions in the order the emitter gives; max and min are IEEE maximum and minimum, free of
- * order; products of rows are chains of fma.  All through the op table's own values, so the bits are the
- * eager engine's. */
+ * Sums and products are plain additions and multiplications in the order the emitter gives; max and min are
+ * IEEE maximum and minimum, free of order; products of rows are chains of fma.  All through the op table's
+ * own values, so the bits are the eager engine's. */
 #include "ir/plant.h"
 #include "codegen/reduce.h"
 
 LLVMValueRef cg_neutral(cg *c, const cg_reduce *r)
 {
-    if (r->op == IR_reduce_sum || r->op == IR_dot_general)
+    if (r->op == IR_reduce_sum || r->op == IR_dot_general || r->op == IR_reduce_any)
         return cg_real(c, r->dtype, 0);
+    if (r->op == IR_reduce_prod || r->op == IR_reduce_all)
+        return cg_real(c, r->dtype, 1);
     bool max = r->op == IR_reduce_max;
     LLVMTypeRef t = cg_scalar_type(c, r->dtype);
     if (ir_dtype_is_float(r->dtype))
@@ -20,14 +22,21 @@ LLVMValueRef cg_neutral(cg *c, const cg_reduce *r)
     return cg_splat(c, LLVMConstInt(t, max ? least : most, 0));
 }
 
+static ir_op step_of(ir_op reduce)
+{
+    switch (reduce) {
+    case IR_reduce_max: return IR_max;
+    case IR_reduce_min: return IR_min;
+    case IR_reduce_prod: return IR_mul;
+    case IR_reduce_all: return IR_and;
+    case IR_reduce_any: return IR_or;
+    default: return IR_PLANTED("codegen") ? IR_sub : IR_add;
+    }
+}
+
 LLVMValueRef cg_combine(cg *c, const cg_reduce *r, LLVMValueRef a, LLVMValueRef b)
 {
-    ir_op op = r->op == IR_reduce_max   ? IR_max
-               : r->op == IR_reduce_min ? IR_min
-               : IR_PLANTED("codegen")  ? IR_sub
-                                        : IR_add;
-
-    return cg_value(c, op, NULL, r->dtype, r->dtype, (LLVMValueRef[]){a, b}, 2, NULL);
+    return cg_value(c, step_of(r->op), NULL, r->dtype, r->dtype, (LLVMValueRef[]){a, b}, 2, NULL);
 }
 
 /* One vector of the run into a vector of partials. */

@@ -4,15 +4,17 @@
 
 #include "codegen/eval.h"
 
+enum { CG_ROW_BLOCK = 512 }; /* additions per block of an outer sum or a scan (numerics rules 4 and 13) */
+
 typedef struct cg_reduce {
     ir_ref node;
-    ir_op op; /* reduce_sum, reduce_max, reduce_min; dot_general: sum by fma */
+    ir_op op; /* a reduce_*; dot_general: sum by fma */
     ir_dtype dtype;
     int seed, x[2]; /* terms: the result, the operands (x[1]: products only, else -1) */
     int pass;       /* row.c: in which pass its run is read */
 } cg_reduce;
 
-/* What an empty reduction is: +0, or the least (greatest) value; a splat of c->lanes. */
+/* What an empty reduction is: +0, 1, or the least (greatest) value; a splat of c->lanes. */
 LLVMValueRef cg_neutral(cg *c, const cg_reduce *r);
 LLVMValueRef cg_combine(cg *c, const cg_reduce *r, LLVMValueRef a, LLVMValueRef b);
 /* The operands' current values into acc (NULL: neutral); masked-off lanes stay as they are. */

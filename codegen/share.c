@@ -144,8 +144,7 @@ static bool reads_memory(const ir_kernel *k, const ir_node *n)
 {
     ir_class cls = ir_ops[n->op].cls;
 
-    return n->op == IR_random_bits || n->op == IR_argmax || cls == IR_INDEX ||
-           (cls == IR_CONTRACT && k->kind == IR_K_CONTRACT);
+    return n->op == IR_random_bits || cls == IR_INDEX || (cls == IR_CONTRACT && k->kind == IR_K_CONTRACT);
 }
 
 static bool put_operand(const ir_graph *g, const ir_kernel *k, const ir_node *n, ir_ref x, cg_binding *b,

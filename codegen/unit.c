@@ -27,7 +27,7 @@ static double node_flops(const ir_graph *g, ir_ref r)
     const ir_node *n = &g->nodes[r];
     double elements = (double)ir_type_elements(&n->type);
 
-    if (ir_ops[n->op].cls == IR_REDUCE)
+    if (ir_ops[n->op].cls == IR_REDUCE || ir_ops[n->op].cls == IR_INDEX)
         elements = (double)ir_type_elements(&g->nodes[n->x[0]].type);
     if (ir_ops[n->op].cls == IR_CONTRACT)
         for (int i = 0; i < n->attrs->nk; i++)

@@ -132,7 +132,7 @@ static double node_flops(const ir_graph *g, const ir_node *n)
         const ir_type *x = &g->nodes[n->x[0]].type;
         for (int i = 0; i < n->attrs->nk; i++)
             count *= (double)x->dims[n->attrs->dot.lhs_k[i]];
-    } else if (ir_ops[n->op].cls == IR_REDUCE) {
+    } else if (ir_ops[n->op].cls == IR_REDUCE || ir_ops[n->op].cls == IR_INDEX) {
         count = (double)ir_type_elements(&g->nodes[n->x[0]].type);
     }
     return each * count;

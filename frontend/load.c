@@ -14,7 +14,7 @@
 
 typedef const cg_api *entry_fn(int abi, const cg_host *host);
 
-static const cg_host host = {.alloc = rt_alloc, .free = rt_free, .jobs = rt_jobs};
+static const cg_host host = {.alloc = rt_alloc, .free = rt_free, .jobs = rt_jobs, .argsort = rt_argsort_row};
 
 static void *open_beside_us(void)
 {

@@ -25,6 +25,11 @@ static const ir_attr_form clamp = {
     IR_AT_NONE, 2, {FIELD("lo", F64, ONE, REQUIRED, clamp.lo), FIELD("hi", F64, ONE, REQUIRED, clamp.hi)}};
 static const ir_attr_form transpose = {IR_AT_NONE, 1, {FIELD("perm", AXES, N, REQUIRED, axes)}};
 static const ir_attr_form axes = {IR_AT_NONE, 1, {FIELD("axes", AXES, N, REQUIRED, axes)}};
+static const ir_attr_form scan = {
+    IR_AT_NONE,
+    2,
+    {FIELD("axis", U64, ONE, REQUIRED, scan.axis), FIELD("reverse", U64, ONE, ZEROS, scan.reverse)}};
+static const ir_attr_form sort = {IR_AT_NONE, 1, {FIELD("descending", U64, ONE, ZEROS, scan.reverse)}};
 static const ir_attr_form slice = {IR_AT_NONE,
                                    3,
                                    {FIELD("start", INTS, N, REQUIRED, slice.start),
@@ -60,7 +65,17 @@ static const ir_attr_form *const forms[IR_OP_COUNT] = {
     [IR_reduce_sum] = &axes,
     [IR_reduce_max] = &axes,
     [IR_reduce_min] = &axes,
+    [IR_reduce_prod] = &axes,
+    [IR_reduce_all] = &axes,
+    [IR_reduce_any] = &axes,
     [IR_argmax] = &axes,
+    [IR_argmin] = &axes,
+    [IR_cumsum] = &scan,
+    [IR_cumprod] = &scan,
+    [IR_cummax] = &scan,
+    [IR_cummin] = &scan,
+    [IR_linear_scan] = &scan,
+    [IR_argsort] = &sort,
     [IR_dot_general] = &dot_general,
 };
 

@@ -343,7 +343,7 @@ ir_val ir_e_reduce(ir_sink *s, ir_op kind, ir_val x, const int *axes, int n, boo
     if (!axis_set(s, kind, &t, axes, n, &set)) {
         return 0;
     }
-    if (set == 0 && kind != IR_argmax) {
+    if (set == 0 && ir_ops[kind].cls == IR_REDUCE) {
         return x; /* nothing to reduce */
     }
     for (int i = 0; i < t.rank; i++) {

@@ -40,9 +40,17 @@ ir_val ir_e_scatter_add(ir_sink *s, ir_val x, ir_val index, ir_val update);
 /* The box of these extents whose place is start, i32 or i64 [rank]. */
 ir_val ir_e_dynamic_slice(ir_sink *s, ir_val x, ir_val start, int rank, const int64_t *dims);
 ir_val ir_e_dynamic_update(ir_sink *s, ir_val x, ir_val start, ir_val update);
-/* kind: IR_reduce_sum, IR_reduce_max, IR_reduce_min or IR_argmax; axes in 0..rank-1, any order, no repeats;
- * keep leaves extents of 1. */
+/* kind: a reduce_*, IR_argmax or IR_argmin; axes in 0..rank-1, any order, no repeats; keep leaves extents of
+ * 1. */
 ir_val ir_e_reduce(ir_sink *s, ir_op kind, ir_val x, const int *axes, int n, bool keep);
+/* emit_scan.c.  kind: IR_cumsum, IR_cumprod, IR_cummax, IR_cummin; axis in 0..rank-1; reverse: from its end
+ */
+ir_val ir_e_scan(ir_sink *s, ir_op kind, ir_val x, int axis, bool reverse);
+ir_val ir_e_linear_scan(ir_sink *s, ir_val x, ir_val z, int axis, bool reverse);
+ir_val ir_e_argsort(ir_sink *s, ir_val x, bool descending); /* along the last axis */
+/* Composite: x moved by one along the axis, towards its end (late) or its beginning; the place that becomes
+ * free holds `fill`. */
+ir_val ir_e_shift(ir_sink *s, ir_val x, int axis, bool late, double fill);
 ir_val ir_e_dot(ir_sink *s, ir_val x, ir_val z, const ir_attrs *a);
 
 #endif

@@ -277,7 +277,17 @@ static infer_fn *const rules[IR_OP_COUNT] = {
     [IR_reduce_sum] = ir_infer_reduce,
     [IR_reduce_max] = ir_infer_reduce,
     [IR_reduce_min] = ir_infer_reduce,
+    [IR_reduce_prod] = ir_infer_reduce,
+    [IR_reduce_all] = ir_infer_reduce,
+    [IR_reduce_any] = ir_infer_reduce,
     [IR_argmax] = ir_infer_argmax,
+    [IR_argmin] = ir_infer_argmax,
+    [IR_cumsum] = ir_infer_scan,
+    [IR_cumprod] = ir_infer_scan,
+    [IR_cummax] = ir_infer_scan,
+    [IR_cummin] = ir_infer_scan,
+    [IR_linear_scan] = ir_infer_scan,
+    [IR_argsort] = ir_infer_argsort,
     [IR_dot_general] = ir_infer_dot_general,
 };
 

@@ -54,5 +54,8 @@ ir_status ir_infer_dynamic_update(const ir_inference *c);
 ir_status ir_infer_reduce(const ir_inference *c);
 ir_status ir_infer_argmax(const ir_inference *c);
 ir_status ir_infer_dot_general(const ir_inference *c);
+/* infer_scan.c */
+ir_status ir_infer_scan(const ir_inference *c);
+ir_status ir_infer_argsort(const ir_inference *c);
 
 #endif

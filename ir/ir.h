@@ -111,9 +111,10 @@ typedef enum {
     IR_VIEW,      /* reshape transpose broadcast slice reverse checkpoint: elements of operand 0, elsewhere */
     IR_PAD,       /* the adjoint of slice                                                  */
     IR_CONCAT,    /* operands side by side                                                 */
-    IR_REDUCE,    /* reduce_sum reduce_max reduce_min argmax                               */
+    IR_REDUCE,    /* reduce_sum reduce_max ..: a run of axes becomes one element           */
     IR_CONTRACT,  /* dot_general                                                           */
-    IR_INDEX      /* gather, scatters, dynamic_slice, dynamic_update: places known at run time */
+    IR_INDEX      /* whole operands in memory: gather, scatters, dynamic_slice, dynamic_update, whose places are
+                     known at run time; argmax, scans, argsort, which walk along axes */
 } ir_class;
 
 enum { /* facts */
@@ -142,12 +143,18 @@ typedef struct ir_op_info {
 
 extern const ir_op_info ir_ops[IR_OP_COUNT];
 bool ir_op_parse(const char *s, size_t n, ir_op *out);
+bool ir_op_walks_axes(ir_op op); /* argmax, argmin, scans, argsort: those of class INDEX that take no places */
 /* The op that a scatter combines what is there and its update with; IR_OP_COUNT: none, the update replaces.
  */
 ir_op ir_scatter_op(ir_op op);
 bool ir_shares_bytes(ir_op op); /* views that lie in their operand's bytes as they are: reshape, checkpoint */
 
 /* ---- attributes -------------------------------------------------------------------------------------- */
+
+typedef struct ir_scan_attrs {
+    uint64_t axis;
+    uint64_t reverse; /* 1: from the end of the axis (argsort: the greatest first); else 0 */
+} ir_scan_attrs;
 
 typedef struct ir_random_attrs {
     uint64_t offset; /* added to the counter in the state operand */
@@ -156,12 +163,18 @@ typedef struct ir_random_attrs {
 /* Attributes of one op; always zero-initialised as a whole so that they compare and hash as bytes.
  * Which member counts is fixed by the op:
  *   input variable   name, type      constant  type, data, splat     iota        type (rank 1)
- *   reshape dynamic_slice  type.dims (dtype is the operand's)              broadcast   type.dims,
- * right-aligned as NumPy's broadcast_to convert          type.dtype      transpose n, axes (perm: result axis
- * i is operand axis axes[i]) slice            start, limit, step (step >= 1), n = rank        pad  low, high,
- * interior (>= 0), n = rank reduce_* argmax reverse  n, axes (ascending, as the user wrote the set)  concat
- * n = 1, axes clamp  lo, hi dot_general n batch axes: lhs_batch, rhs_batch; nk contracted: lhs_k, rhs_k
- * random_bits type (u32), offset */
+ *   reshape dynamic_slice  type.dims (dtype is the operand's)
+ *   broadcast        type.dims, right-aligned as NumPy's broadcast_to
+ *   convert          type.dtype
+ *   transpose        n, axes (perm: result axis i is operand axis axes[i])
+ *   slice            start, limit, step (step >= 1), n = rank
+ *   pad              low, high, interior (>= 0), n = rank
+ *   reduce_* argmax argmin reverse  n, axes (ascending, as the user wrote the set)
+ *   concat           n = 1, axes
+ *   cum* linear_scan scan              argsort  scan.reverse
+ *   clamp            lo, hi
+ *   dot_general      n batch axes: lhs_batch, rhs_batch; nk contracted: lhs_k, rhs_k
+ *   random_bits      type (u32), offset */
 typedef struct ir_attrs {
     ir_type type;
     uint8_t n, nk;
@@ -188,6 +201,7 @@ typedef struct ir_attrs {
             const char *name;
         } leaf;
         ir_random_attrs random;
+        ir_scan_attrs scan;
     };
 } ir_attrs;
 

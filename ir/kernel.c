@@ -391,11 +391,7 @@ static bool push_operands(walk *w, ir_ref r, const ir_map *m)
             }
         }
         return true;
-    case IR_REDUCE:
-        if (n->op != IR_argmax) {
-            return push_reduce(w, r, n, m);
-        }
-        break;
+    case IR_REDUCE: return push_reduce(w, r, n, m);
     case IR_CONTRACT: return push_dot(w, r, n, m);
     case IR_INDEX: break;
     }

@@ -14,8 +14,8 @@
  * run (rule 4: 64 partials), products by the tree (m*n < 64), nodes of the full shape and of the row shape
  *   OUTER     A x R x C, reduced over R               sums (rule 4: blocks of 512 rows), max, min over an
  * outer run; producers on A x R x C, consumers on A x C CONTRACT  batch x m x n (k inside)                one
- * dot_general (m*n >= 64) and pointwise consumers of its result INDEX     dims of the root one gather,
- * scatter_add or argmax, alone
+ * dot_general (m*n >= 64) and pointwise consumers of its result INDEX     dims of the root one op of class
+ * INDEX, alone
  *
  * Two reduces of one ROW or OUTER kernel share the same operand shape and axes.  Reduces with several runs
  * are split into one-run reduces before fuse (passes/simplify: exact by rule 4). */

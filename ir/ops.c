@@ -90,7 +90,17 @@
 #define CAMEL_reduce_sum "ReduceSum"
 #define CAMEL_reduce_max "ReduceMax"
 #define CAMEL_reduce_min "ReduceMin"
+#define CAMEL_reduce_prod "ReduceProd"
+#define CAMEL_reduce_all "ReduceAll"
+#define CAMEL_reduce_any "ReduceAny"
 #define CAMEL_argmax "Argmax"
+#define CAMEL_argmin "Argmin"
+#define CAMEL_cumsum "Cumsum"
+#define CAMEL_cumprod "Cumprod"
+#define CAMEL_cummax "Cummax"
+#define CAMEL_cummin "Cummin"
+#define CAMEL_linear_scan "LinearScan"
+#define CAMEL_argsort "Argsort"
 #define CAMEL_dot_general "DotGeneral"
 
 #define ROW(name, cls, arity, facts, dtypes, lo, hi, flops, saves, formula, kink)                           \
@@ -148,4 +158,19 @@ bool ir_op_parse(const char *s, size_t n, ir_op *out)
             return true;
         }
     return false;
+}
+
+bool ir_op_walks_axes(ir_op op)
+{
+    switch (op) {
+    case IR_argmax:
+    case IR_argmin:
+    case IR_cumsum:
+    case IR_cumprod:
+    case IR_cummax:
+    case IR_cummin:
+    case IR_linear_scan:
+    case IR_argsort: return true;
+    default: return false;
+    }
 }

@@ -81,13 +81,13 @@ static bool is_run(const ir_graph *g, const ir_node *n, bool last)
 static bool root_fits(const ir_graph *g, const ir_kernel *k)
 {
     const ir_node *root = &g->nodes[k->root];
-    bool sum = ir_ops[root->op].cls == IR_REDUCE && root->op != IR_argmax;
+    bool sum = ir_ops[root->op].cls == IR_REDUCE;
     switch (k->kind) {
     case IR_K_LOOP: return root->op != IR_input && root->op != IR_variable;
     case IR_K_ROW: return root->op == IR_dot_general || (sum && is_run(g, root, true));
     case IR_K_OUTER: return sum && is_run(g, root, false);
     case IR_K_CONTRACT: return root->op == IR_dot_general;
-    case IR_K_INDEX: return ir_ops[root->op].cls == IR_INDEX || root->op == IR_argmax;
+    case IR_K_INDEX: return ir_ops[root->op].cls == IR_INDEX;
     case IR_K_COUNT: break;
     }
     return false;

@@ -24,7 +24,9 @@ typedef void ir_vjp_rule(ir_sink *s, const ir_vjp_call *c);
 ir_vjp_rule ir_vjp_reshape, ir_vjp_transpose, ir_vjp_broadcast, ir_vjp_slice, ir_vjp_pad, ir_vjp_reverse,
     ir_vjp_concat, ir_vjp_checkpoint;
 /* vjp_reduce.c */
-ir_vjp_rule ir_vjp_reduce_sum, ir_vjp_reduce_extremum;
+ir_vjp_rule ir_vjp_reduce_sum, ir_vjp_reduce_extremum, ir_vjp_reduce_prod;
+/* vjp_scan.c */
+ir_vjp_rule ir_vjp_cumsum, ir_vjp_cumprod, ir_vjp_cumextremum, ir_vjp_linear_scan;
 /* vjp_dot.c */
 ir_vjp_rule ir_vjp_dot_general;
 /* vjp_index.c */

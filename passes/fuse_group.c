@@ -25,7 +25,6 @@ bool fuse_is_memory_operand(const ir_graph *g, const ir_node *n, int i)
 {
     switch (ir_ops[n->op].cls) {
     case IR_INDEX: return true;
-    case IR_REDUCE: return n->op == IR_argmax;
     case IR_GENERATE: return n->op == IR_random_bits;
     case IR_CONTRACT: return !ir_dot_is_tree(n->attrs, &g->nodes[n->x[0]].type, &g->nodes[n->x[1]].type);
     default: return i < 0;
@@ -393,15 +392,14 @@ static bool group_of_node(fuse *f, ir_ref r, fuse_group *m)
     case IR_PAD:
     case IR_CONCAT: m->kind = IR_K_LOOP; break;
     case IR_REDUCE:
-        if (n->op != IR_argmax && !one_run(n)) {
+        if (!one_run(n)) {
             ir_fail(f->err, IR_EUNSUPPORTED,
                     "fuse: %s %%%u reduces several runs of axes: simplify splits them", ir_ops[n->op].name,
                     r);
             return false;
         }
-        m->kind = n->op == IR_argmax                                                      ? IR_K_INDEX
-                  : n->attrs->axes[n->attrs->n - 1] == f->g->nodes[n->x[0]].type.rank - 1 ? IR_K_ROW
-                                                                                          : IR_K_OUTER;
+        m->kind =
+            n->attrs->axes[n->attrs->n - 1] == f->g->nodes[n->x[0]].type.rank - 1 ? IR_K_ROW : IR_K_OUTER;
         break;
     default: m->kind = IR_K_LOOP; m->anchor = IR_NONE;
     }

@@ -16,6 +16,9 @@ static const char *short_name(const ir_node *n)
     case IR_reduce_sum: return "sum";
     case IR_reduce_max: return "rowmax";
     case IR_reduce_min: return "rowmin";
+    case IR_reduce_prod: return "prod";
+    case IR_reduce_all: return "all";
+    case IR_reduce_any: return "any";
     default: return ir_ops[n->op].name;
     }
 }

@@ -126,9 +126,9 @@ static ir_ref dot_of_transpose(ir_graph *g, const candidate *c)
  * ------------------------------------------------------------------------------------------------ */
 
 static simplify_rule *const table[IR_OP_COUNT][SIMPLIFY_RULES] = {
-    [IR_reduce_sum] = {reduce_ones, split_runs},
-    [IR_reduce_max] = {reduce_ones, split_runs},
-    [IR_reduce_min] = {reduce_ones, split_runs},
+    [IR_reduce_sum] = {reduce_ones, split_runs}, [IR_reduce_max] = {reduce_ones, split_runs},
+    [IR_reduce_min] = {reduce_ones, split_runs}, [IR_reduce_prod] = {reduce_ones, split_runs},
+    [IR_reduce_all] = {reduce_ones, split_runs}, [IR_reduce_any] = {reduce_ones, split_runs},
     [IR_dot_general] = {dot_of_transpose},
 };
 

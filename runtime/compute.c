@@ -46,6 +46,20 @@ static ir_status compute_view(const rt_engine *e, ir_op op, const ir_attrs *a, c
     return IR_OK;
 }
 
+/* Of class INDEX: what walks along axes of its operands, and what takes places from one. */
+static ir_status compute_index(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x,
+                               int n, const rt_array *y)
+{
+    if (!ir_op_walks_axes(op))
+        return rt_index(e, op, x, y);
+    switch (op) {
+    case IR_argmax:
+    case IR_argmin: return rt_arg_reduce(e, op, a, x[0], y);
+    case IR_argsort: return rt_argsort(e, a, x[0], y);
+    default: return rt_scan(e, op, a, x, n, y);
+    }
+}
+
 ir_status rt_compute(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x, int n,
                      const rt_array *y)
 {
@@ -54,9 +68,9 @@ ir_status rt_compute(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_a
     case IR_VIEW: return compute_view(e, op, a, x[0], y);
     case IR_PAD: return rt_pad(e, a, x[0], y);
     case IR_CONCAT: return rt_concat(e, a, x, n, y);
-    case IR_REDUCE: return op == IR_argmax ? rt_argmax(e, a, x[0], y) : rt_reduce(e, op, a, x[0], y);
+    case IR_REDUCE: return rt_reduce(e, op, a, x[0], y);
     case IR_CONTRACT: return rt_dot(e, a, x[0], x[1], y);
-    case IR_INDEX: return rt_index(e, op, x, y);
+    case IR_INDEX: return compute_index(e, op, a, x, n, y);
     case IR_GENERATE: return rt_generate(e, op, a, x, y);
     case IR_LEAF: break;
     }

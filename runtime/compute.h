@@ -54,8 +54,12 @@ ir_status rt_concat(const rt_engine *e, const ir_attrs *a, const rt_array *const
 ir_status rt_generate(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x,
                       const rt_array *y);
 ir_status rt_reduce(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *x, const rt_array *y);
-ir_status rt_argmax(const rt_engine *e, const ir_attrs *a, const rt_array *x, const rt_array *y);
 ir_status rt_index(const rt_engine *e, ir_op op, const rt_array *const *x, const rt_array *y);
+ir_status rt_arg_reduce(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *x,
+                        const rt_array *y);
+ir_status rt_scan(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x, int n,
+                  const rt_array *y);
+ir_status rt_argsort(const rt_engine *e, const ir_attrs *a, const rt_array *x, const rt_array *y);
 ir_status rt_dot(const rt_engine *e, const ir_attrs *a, const rt_array *lhs, const rt_array *rhs,
                  const rt_array *y);
 

@@ -150,9 +150,21 @@ static ir_type without(const ir_type *t, int first, int last)
     return y;
 }
 
+static rt_reduce_kind kind_of(ir_op op)
+{
+    switch (op) {
+    case IR_reduce_max: return RT_MAX;
+    case IR_reduce_min: return RT_MIN;
+    case IR_reduce_prod: return RT_PROD;
+    case IR_reduce_all: return RT_ALL;
+    case IR_reduce_any: return RT_ANY;
+    default: return RT_SUM;
+    }
+}
+
 ir_status rt_reduce(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *x, const rt_array *y)
 {
-    rt_reduce_kind kind = op == IR_reduce_sum ? RT_SUM : op == IR_reduce_max ? RT_MAX : RT_MIN;
+    rt_reduce_kind kind = kind_of(op);
     rt_array from = *x;
     ir_status s = IR_OK;
 
@@ -177,9 +189,10 @@ ir_status rt_reduce(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_ar
 }
 
 /* The reduced axes go last, so that their row-major index is the position in a contiguous row. */
-ir_status rt_argmax(const rt_engine *e, const ir_attrs *a, const rt_array *x, const rt_array *y)
+ir_status rt_arg_reduce(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *x, const rt_array *y)
 {
-    reduce_work w = {.inner_fn = e->level->argmax[x->type.dtype], .y = y->data, .y_size = sizeof(int64_t)};
+    rt_inner_fn *const *of = op == IR_argmax ? e->level->argmax : e->level->argmin;
+    reduce_work w = {.inner_fn = of[x->type.dtype], .y = y->data, .y_size = sizeof(int64_t)};
     rt_array view = {.type = {.dtype = x->type.dtype}, .data = x->data}, rows;
     unsigned reduced = 0;
 

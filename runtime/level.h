@@ -17,6 +17,9 @@ typedef void rt_generate_fn(void *y, const void *state, int64_t begin, int64_t n
 typedef void rt_inner_fn(void *y, const void *x, int64_t rows, int64_t stride, int64_t n);
 /* y[c] = reduction over r in 0..n of x[r * stride + c], c in 0..cols; cols <= RT_OUTER_TILE. */
 typedef void rt_outer_fn(void *y, const void *x, int64_t n, int64_t stride, int64_t cols);
+/* Scans of `cols` <= RT_SCAN_TILE columns: element i of column j is at i * step + j * across, in y as in x[0]
+ * and (linear_scan) x[1]. */
+typedef void rt_scan_fn(void *y, const void *const *x, int64_t n, int64_t step, int64_t cols, int64_t across);
 /* y[i * dst] = x[i * src], i in 0..n, strides in elements of 1, 4 or 8 bytes. */
 typedef void rt_copy_fn(void *y, int64_t dst, const void *x, int64_t src, int64_t n);
 /* y[r * dst + c] = x[c * src + r], r in 0..rows, c in 0..cols. */
@@ -24,9 +27,11 @@ typedef void rt_transpose_fn(void *y, int64_t dst, const void *x, int64_t src, i
 
 #define RT_OUTER_TILE 2048
 #define RT_TILE_SLACK 16
+#define RT_SCAN_TILE 64
 #define RT_BLOCK 512 /* numerics rules 4 and 5: additions per block of an outer sum or a product */
 
-typedef enum { RT_SUM, RT_MAX, RT_MIN, RT_REDUCE_COUNT } rt_reduce_kind;
+typedef enum { RT_SUM, RT_MAX, RT_MIN, RT_PROD, RT_ALL, RT_ANY, RT_REDUCE_COUNT } rt_reduce_kind;
+typedef enum { RT_CUMSUM, RT_CUMPROD, RT_CUMMAX, RT_CUMMIN, RT_SCAN_COUNT } rt_scan_kind;
 
 /* Product kernels of one float dtype, all over contiguous k blocks of at most RT_BLOCK unless said otherwise.
  */
@@ -59,8 +64,9 @@ struct rt_level {
     rt_generate_fn *iota[IR_DT_COUNT], *random_bits;
     rt_inner_fn *inner[RT_REDUCE_COUNT][IR_DT_COUNT];
     rt_outer_fn *outer[RT_REDUCE_COUNT][IR_DT_COUNT];
-    rt_inner_fn *argmax[IR_DT_COUNT]; /* y: int64_t */
-    rt_copy_fn *copy[9];              /* [bytes of an element] */
+    rt_inner_fn *argmax[IR_DT_COUNT], *argmin[IR_DT_COUNT]; /* y: int64_t */
+    rt_scan_fn *scan[RT_SCAN_COUNT][IR_DT_COUNT], *linear_scan[IR_DT_COUNT];
+    rt_copy_fn *copy[9]; /* [bytes of an element] */
     rt_transpose_fn *transpose[9];
     const rt_dot_kernels *dot[IR_DT_COUNT];
 };

@@ -1,4 +1,4 @@
-/* runtime/kernels/extremum.h: maximum and minimum of one row of floats (argmax shares the first). */
+/* runtime/kernels/extremum.h: maximum and minimum of one row of floats (argmax and argmin share them). */
 #ifndef TANDEM_RT_EXTREMUM_H
 #define TANDEM_RT_EXTREMUM_H
 

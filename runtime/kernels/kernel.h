@@ -43,9 +43,16 @@ rt_generate_fn RT_V(rt_random_bits);
     rt_generate_fn RT_V(rt_iota_##dt);                                                     \
     rt_inner_fn RT_V(rt_sum_inner_##dt), RT_V(rt_max_inner_##dt), RT_V(rt_min_inner_##dt); \
     rt_outer_fn RT_V(rt_sum_outer_##dt), RT_V(rt_max_outer_##dt), RT_V(rt_min_outer_##dt); \
-    rt_inner_fn RT_V(rt_argmax_##dt);
+    rt_inner_fn RT_V(rt_prod_inner_##dt);                                                  \
+    rt_outer_fn RT_V(rt_prod_outer_##dt);                                                  \
+    rt_inner_fn RT_V(rt_argmax_##dt), RT_V(rt_argmin_##dt);                                \
+    rt_scan_fn RT_V(rt_cumsum_##dt), RT_V(rt_cumprod_##dt);                                \
+    rt_scan_fn RT_V(rt_cummax_##dt), RT_V(rt_cummin_##dt);
 RT_NUMBERS(X)
 #undef X
+rt_inner_fn RT_V(rt_all_inner_bool), RT_V(rt_any_inner_bool);
+rt_outer_fn RT_V(rt_all_outer_bool), RT_V(rt_any_outer_bool);
+rt_scan_fn RT_V(rt_linear_scan_f32), RT_V(rt_linear_scan_f64);
 
 rt_copy_fn RT_V(rt_copy_1), RT_V(rt_copy_4), RT_V(rt_copy_8);
 rt_transpose_fn RT_V(rt_transpose_1), RT_V(rt_transpose_4), RT_V(rt_transpose_8);

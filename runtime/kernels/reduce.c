@@ -48,8 +48,8 @@
             r[i] = kind##_run_##dt(x0 + i * stride, n);                                                \
     }
 
-/* One run of integers: `start` is the operation's neutral element. */
-#define INTEGER_RUN(kind, op, dt, start)                              \
+/* One run of anything: `start` is the operation's neutral element. */
+#define PLAIN_RUN(kind, op, dt, start)                                \
     static s_val_##dt kind##_run_##dt(const s_val_##dt *x, int64_t n) \
     {                                                                 \
         s_val_##dt p[PARTIALS];                                       \
@@ -65,7 +65,7 @@
         return p[0];                                                  \
     }
 
-/* One run of floats. */
+/* One run of floats, its partials in registers. */
 #define FLOAT_SUM_RUN(dt)                                                  \
     static s_val_##dt sum_run_##dt(const s_val_##dt *x, int64_t n)         \
     {                                                                      \
@@ -98,20 +98,22 @@
         }                                                                                                \
     }
 
-#define INTEGER(kind, op, dt, start) \
-    ROWS(kind, op, dt)               \
-    INTEGER_RUN(kind, op, dt, start) \
-    INNER(kind, dt)                  \
+#define PLAIN(kind, op, dt, start) \
+    ROWS(kind, op, dt)             \
+    PLAIN_RUN(kind, op, dt, start) \
+    INNER(kind, dt)                \
     OUTER(kind, op, dt, start)
-#define INTEGERS(dt, least, most)  \
-    INTEGER(sum, s_add, dt, 0)     \
-    INTEGER(max, s_max, dt, least) \
-    INTEGER(min, s_min, dt, most)
-#define FLOAT_SUM(dt)    \
-    ROWS(sum, s_add, dt) \
-    FLOAT_SUM_RUN(dt)    \
-    INNER(sum, dt)       \
-    OUTER(sum, s_add, dt, 0)
+#define INTEGERS(dt, least, most) \
+    PLAIN(sum, s_add, dt, 0)      \
+    PLAIN(prod, s_mul, dt, 1)     \
+    PLAIN(max, s_max, dt, least)  \
+    PLAIN(min, s_min, dt, most)
+#define FLOAT_SUM(dt)        \
+    ROWS(sum, s_add, dt)     \
+    FLOAT_SUM_RUN(dt)        \
+    INNER(sum, dt)           \
+    OUTER(sum, s_add, dt, 0) \
+    PLAIN(prod, s_mul, dt, 1)
 
 INTEGERS(u8, 0, UINT8_MAX)
 INTEGERS(u32, 0, UINT32_MAX)
@@ -120,37 +122,57 @@ INTEGERS(i64, INT64_MIN, INT64_MAX)
 FLOAT_SUM(f32)
 FLOAT_SUM(f64)
 
+#undef bool /* stdbool.h's macro would be pasted as _Bool */
+S_INLINE uint8_t s_both_bool(uint8_t a, uint8_t b)
+{
+    return a & b;
+}
+
+S_INLINE uint8_t s_either_bool(uint8_t a, uint8_t b)
+{
+    return a | b;
+}
+
+PLAIN(all, s_both, bool, 1)
+PLAIN(any, s_either, bool, 0)
+
 /* The extremum first, then a search for it, 64 elements at a time: both vectorise. */
-#define ARGMAX(dt, max_run)                                                                    \
-    static int64_t argmax_run_##dt(const s_val_##dt *x, int64_t n)                             \
-    {                                                                                          \
-        s_val_##dt most = max_run(x, n);                                                       \
-        _Bool nan = most != most;                                                              \
-        int64_t i = 0;                                                                         \
-                                                                                               \
-        for (; i + 64 <= n; i += 64) {                                                         \
-            int found = 0;                                                                     \
-                                                                                               \
-            for (int j = 0; j < 64; j++)                                                       \
-                found |= (x[i + j] == most) | (x[i + j] != x[i + j]);                          \
-            if (found)                                                                         \
-                break;                                                                         \
-        }                                                                                      \
-        while (nan ? x[i] == x[i] : x[i] != most)                                              \
-            i++;                                                                               \
-        return i;                                                                              \
-    }                                                                                          \
-    void RT_V(rt_argmax_##dt)(void *y, const void *x, int64_t rows, int64_t stride, int64_t n) \
-    {                                                                                          \
-        int64_t *r = y;                                                                        \
-        const s_val_##dt *x0 = x;                                                              \
-                                                                                               \
-        for (int64_t i = 0; i < rows; i++)                                                     \
-            r[i] = argmax_run_##dt(x0 + i * stride, n);                                        \
+#define ARG(kind, dt, run)                                                                          \
+    static int64_t arg##kind##_run_##dt(const s_val_##dt *x, int64_t n)                             \
+    {                                                                                               \
+        s_val_##dt most = run(x, n);                                                                \
+        _Bool nan = most != most;                                                                   \
+        int64_t i = 0;                                                                              \
+                                                                                                    \
+        for (; i + 64 <= n; i += 64) {                                                              \
+            int found = 0;                                                                          \
+                                                                                                    \
+            for (int j = 0; j < 64; j++)                                                            \
+                found |= (x[i + j] == most) | (x[i + j] != x[i + j]);                               \
+            if (found)                                                                              \
+                break;                                                                              \
+        }                                                                                           \
+        while (nan ? x[i] == x[i] : x[i] != most)                                                   \
+            i++;                                                                                    \
+        return i;                                                                                   \
+    }                                                                                               \
+    void RT_V(rt_arg##kind##_##dt)(void *y, const void *x, int64_t rows, int64_t stride, int64_t n) \
+    {                                                                                               \
+        int64_t *r = y;                                                                             \
+        const s_val_##dt *x0 = x;                                                                   \
+                                                                                                    \
+        for (int64_t i = 0; i < rows; i++)                                                          \
+            r[i] = arg##kind##_run_##dt(x0 + i * stride, n);                                        \
     }
-ARGMAX(u8, max_run_u8)
-ARGMAX(u32, max_run_u32)
-ARGMAX(i32, max_run_i32)
-ARGMAX(i64, max_run_i64)
-ARGMAX(f32, RT_V(rt_max_run_f32))
-ARGMAX(f64, RT_V(rt_max_run_f64))
+#define ARG_INTEGER(dt)        \
+    ARG(max, dt, max_run_##dt) \
+    ARG(min, dt, min_run_##dt)
+#define ARG_FLOAT(dt)                   \
+    ARG(max, dt, RT_V(rt_max_run_##dt)) \
+    ARG(min, dt, RT_V(rt_min_run_##dt))
+ARG_INTEGER(u8)
+ARG_INTEGER(u32)
+ARG_INTEGER(i32)
+ARG_INTEGER(i64)
+ARG_FLOAT(f32)
+ARG_FLOAT(f64)

@@ -33,6 +33,7 @@ void cases_all(case_list *l)
     cases_views(l);
     cases_reductions(l);
     cases_indexed(l);
+    cases_scans(l);
     cases_products(l);
     cases_structure(l);
     cases_composites(l);

@@ -46,6 +46,7 @@ void cases_pointwise(case_list *l); /* rows of ops.def: a new row needs no line 
 void cases_views(case_list *l);
 void cases_reductions(case_list *l);
 void cases_indexed(case_list *l);
+void cases_scans(case_list *l);
 void cases_products(case_list *l);
 void cases_leaves(case_list *l);
 void cases_composites(case_list *l);

@@ -89,8 +89,18 @@ static void b_reduce(ir_sink *s, const op_case *c, const ir_val *x, ir_val *y)
     y[0] = ir_e_reduce(s, c->op, x[0], axes, (int)c->p[1], c->p[0]);
     /* with a producer and a consumer of its own */
     y[1] = ir_e_reduce(s, c->op, ir_e_mul(s, x[0], x[0]), axes, (int)c->p[1], c->p[0]);
-    if (c->op != IR_argmax)
+    if (ir_ops[c->op].cls == IR_REDUCE)
         y[1] = ir_e_mul(s, y[1], y[0]);
+}
+
+static void b_reduce_bool(ir_sink *s, const op_case *c, const ir_val *x, ir_val *y)
+{
+    int axes[IR_MAX_RANK];
+
+    for (int i = 0; i < c->p[1]; i++)
+        axes[i] = (int)c->p[2 + i];
+    y[0] = ir_e_reduce(s, c->op, x[0], axes, (int)c->p[1], c->p[0]);
+    y[1] = ir_e_not(s, ir_e_reduce(s, c->op, ir_e_not(s, x[0]), axes, (int)c->p[1], c->p[0]));
 }
 
 static const struct {
@@ -130,21 +140,28 @@ static const struct {
 
 void cases_reductions(case_list *l)
 {
-    static const ir_op ops[] = {IR_reduce_sum, IR_reduce_max, IR_reduce_min, IR_argmax};
+    static const ir_op ops[] = {IR_reduce_sum, IR_reduce_max, IR_reduce_min, IR_argmax,
+                                IR_argmin,     IR_reduce_all, IR_reduce_any, IR_reduce_prod};
 
-    for (int o = 0; o < 4; o++)
+    for (int o = 0; o < 8; o++)
         for (size_t i = 0; i < sizeof reductions / sizeof *reductions; i++)
             for (int d = 0; d < IR_DT_COUNT; d++) {
                 op_case c = {.op = ops[o], .build = b_reduce, .n = 1, .p = {i % 2, reductions[i].n}};
                 bool real = ir_dtype_is_float((ir_dtype)d);
-                if (d == IR_DT_bool || (!real && i % 4 != (size_t)d % 4))
+                if (!(ir_ops[ops[o]].dtypes >> d & 1) || (!real && d != IR_DT_bool && i % 4 != (size_t)d % 4))
                     continue;
+                if (d == IR_DT_bool)
+                    c.build = b_reduce_bool;
                 c.in[0] =
                     (case_operand){case_type((ir_dtype)d, reductions[i].dims), real ? -3 : 0, real ? 3 : 0};
                 for (int a = 0; a < reductions[i].n; a++)
                     c.p[2 + a] = reductions[i].axes[a];
                 c.data = d == IR_DT_f64 ? DATA_RANGE : (case_data)((i + (size_t)o) % 3);
-                c.gradient = real && ops[o] != IR_argmax && ir_type_elements(&c.in[0].type) < 1000;
+                /* a long product neither vanishes nor overflows */
+                if (ops[o] == IR_reduce_prod && real && i % 2)
+                    c.in[0].lo = 0.5, c.in[0].hi = 1.6;
+                c.gradient = real && ir_ops[ops[o]].cls == IR_REDUCE &&
+                             ir_type_elements(&c.in[0].type) < (ops[o] == IR_reduce_prod ? 120 : 1000);
                 cases_add(l, &c);
             }
 }

@@ -242,36 +242,15 @@ static void pointwise(ir_op op, const ir_attrs *a, const rt_array *const *x, int
     }
 }
 
-/* ---- rules 4 and 5: sums and products on contiguous elements ------------------------------------------- */
+/* ---- rule 5: products on contiguous elements (sums: reference_runs.c) ---------------------------------- */
 
-#define SUMS(dt, T, suffix)                                 \
+#define PRODUCTS(dt, T, suffix)                             \
     static T halves_##dt(T p[64])                           \
     {                                                       \
         for (int h = 32; h >= 1; h /= 2)                    \
             for (int j = 0; j < h; j++)                     \
                 p[j] = p[j] + p[j + h];                     \
         return p[0];                                        \
-    }                                                       \
-    T ref_sum_inner_##dt(const T *x, int64_t n)             \
-    {                                                       \
-        T p[64] = {0};                                      \
-                                                            \
-        for (int64_t i = 0; i < n; i++)                     \
-            p[i % 64] = p[i % 64] + x[i];                   \
-        return halves_##dt(p);                              \
-    }                                                       \
-    T ref_sum_outer_##dt(const T *x, int64_t n)             \
-    {                                                       \
-        T y = 0;                                            \
-                                                            \
-        for (int64_t b = 0; b < n; b += 512) {              \
-            T acc = 0;                                      \
-                                                            \
-            for (int64_t i = b; i < b + 512 && i < n; i++)  \
-                acc = acc + x[i];                           \
-            y = b == 0 ? acc : y + acc;                     \
-        }                                                   \
-        return y;                                           \
     }                                                       \
     T ref_chain_##dt(const T *a, const T *b, int64_t k)     \
     {                                                       \
@@ -294,8 +273,20 @@ static void pointwise(ir_op op, const ir_attrs *a, const rt_array *const *x, int
             s[p % 64] = fma##suffix(a[p], b[p], s[p % 64]); \
         return halves_##dt(s);                              \
     }
-SUMS(f32, float, f)
-SUMS(f64, double, )
+PRODUCTS(f32, float, f)
+PRODUCTS(f64, double, )
+
+static ir_op step_of(ir_op op)
+{
+    switch (op) {
+    case IR_reduce_sum: return IR_add;
+    case IR_reduce_prod: return IR_mul;
+    case IR_reduce_max: return IR_max;
+    case IR_reduce_all: return IR_and;
+    case IR_reduce_any: return IR_or;
+    default: return IR_min;
+    }
+}
 
 /* Reduces one run whose elements were gathered, row-major, into `run`. */
 static value reduce_run(ir_op op, const rt_array *run, int64_t n, bool inner)
@@ -307,16 +298,21 @@ static value reduce_run(ir_op op, const rt_array *run, int64_t n, bool inner)
         return (value){(double)(inner ? ref_sum_inner_f32 : ref_sum_outer_f32)(run->data, n), 0};
     if (op == IR_reduce_sum && d == IR_DT_f64)
         return (value){(inner ? ref_sum_inner_f64 : ref_sum_outer_f64)(run->data, n), 0};
+    if (op == IR_reduce_prod && d == IR_DT_f32)
+        return (value){(double)(inner ? ref_prod_inner_f32 : ref_prod_outer_f32)(run->data, n), 0};
+    if (op == IR_reduce_prod && d == IR_DT_f64)
+        return (value){(inner ? ref_prod_inner_f64 : ref_prod_outer_f64)(run->data, n), 0};
     for (int64_t i = 1; i < n; i++) {
         value x = load(run, i);
-        ir_op step = op == IR_reduce_sum ? IR_add : op == IR_reduce_max ? IR_max : IR_min;
+        ir_op step = step_of(op);
 
         y = ir_dtype_is_float(d) ? float_value(step, d, y, x) : integer_value(step, d, y.i, x.i);
     }
     return y;
 }
 
-static value argmax_run(const rt_array *run, int64_t n)
+/* The first NaN, else the first greatest (least). */
+static value arg_run(ir_op op, const rt_array *run, int64_t n)
 {
     bool is_float = ir_dtype_is_float((ir_dtype)run->type.dtype);
     int64_t at = 0;
@@ -326,7 +322,9 @@ static value argmax_run(const rt_array *run, int64_t n)
 
         if (best.f != best.f)
             break;
-        if (x.f != x.f || (is_float ? x.f > best.f : x.i > best.i))
+        bool greater = is_float ? x.f > best.f : x.i > best.i;
+        bool less = is_float ? x.f < best.f : x.i < best.i;
+        if (x.f != x.f || (op == IR_argmax ? greater : less))
             at = i;
     }
     return (value){0, at};
@@ -352,7 +350,8 @@ static bool reduce_set(ir_op op, const rt_array *x, unsigned set, bool inner, co
     for (int64_t i = 0; i < ir_type_elements(&kept.type); i++) {
         for (int64_t j = 0; j < n; j++)
             store(&gathered, j, load(x, offset_of(&kept, i) + offset_of(&run, j)));
-        store(y, i, op == IR_argmax ? argmax_run(&gathered, n) : reduce_run(op, &gathered, n, inner));
+        store(y, i,
+              ir_ops[op].cls == IR_INDEX ? arg_run(op, &gathered, n) : reduce_run(op, &gathered, n, inner));
     }
     free(gathered.data);
     return true;
@@ -367,7 +366,7 @@ static bool reduce(ir_op op, const ir_attrs *a, const rt_array *x, const rt_arra
 
     for (int i = 0; i < a->n; i++)
         left |= 1u << a->axes[i];
-    if (op == IR_argmax)
+    if (ir_ops[op].cls == IR_INDEX)
         return reduce_set(op, x, left, false, y);
     while (left && ok) {
         int last = 31 - __builtin_clz(left), first = last;
@@ -565,7 +564,10 @@ bool ref_compute(ir_op op, const ir_attrs *a, const rt_array *const *x, int n, c
     case IR_CONCAT: ref_concat(a, x, n, y); return true;
     case IR_REDUCE: return reduce(op, a, x[0], y);
     case IR_CONTRACT: return dot(a, x[0], x[1], y);
-    case IR_INDEX: return ref_index(op, x, y);
+    case IR_INDEX:
+        if (!ir_op_walks_axes(op))
+            return ref_index(op, x, y);
+        return op == IR_argmax || op == IR_argmin ? reduce(op, a, x[0], y) : ref_scan(op, a, x, n, y);
     case IR_GENERATE: generate(op, a, x, y); return true;
     case IR_LEAF: break;
     }

@@ -229,12 +229,13 @@ static void check_axes(ir_op op, const ir_type *t, unsigned set, num_layout how,
 
 static void reductions(void **state)
 {
-    static const ir_op ops[] = {IR_reduce_sum, IR_reduce_max, IR_reduce_min, IR_argmax};
+    static const ir_op ops[] = {IR_reduce_sum, IR_reduce_max,  IR_reduce_min, IR_argmax,
+                                IR_argmin,     IR_reduce_prod, IR_reduce_all, IR_reduce_any};
 
     (void)state;
-    for (int i = 0; i < 4; i++)
-        for (int d = IR_DT_u8; d < IR_DT_COUNT; d++)
-            for (unsigned set = 1; set < 16; set++)
+    for (int i = 0; i < 8; i++)
+        for (int d = 0; d < IR_DT_COUNT; d++)
+            for (unsigned set = 1; set < 16 && (ir_ops[ops[i]].dtypes >> d & 1); set++)
                 for (int how = 0; how < LAYOUTS; how++) {
                     ir_type t = num_type((ir_dtype)d, 4, 5, 1 + (int)num_pick(9), 3, 1 + (int)num_pick(80));
 
@@ -255,6 +256,8 @@ static void long_sums(void **state)
 
                 check_axes(IR_reduce_sum, &inner, 2, (num_layout)how, false);
                 check_axes(IR_reduce_sum, &outer, 1, (num_layout)how, false);
+                check_axes(IR_reduce_prod, &inner, 2, (num_layout)how, false);
+                check_axes(IR_reduce_prod, &outer, 1, (num_layout)how, false);
             }
 }
 
@@ -365,6 +368,69 @@ static void general_products(void **state)
                                     num_operand(&u, (num_layout)how, -1, 1, how == 0)},
                       2);
         }
+}
+
+/* ---- scans and sorting -------------------------------------------------------------------------------- */
+
+static void scans(void **state)
+{
+    static const ir_op ops[] = {IR_cumsum, IR_cumprod, IR_cummax, IR_cummin, IR_linear_scan};
+    static const int boxes[][3] = {{1, 1, 1},    {3, 7, 5},   {1, 513, 1}, {9, 1025, 1},
+                                   {2, 1030, 3}, {1, 5, 130}, {2, 600, 17}};
+
+    (void)state;
+    for (int o = 0; o < 5; o++)
+        for (int d = 0; d < IR_DT_COUNT; d++)
+            for (int i = 0; i < 7 && (ir_ops[ops[o]].dtypes >> d & 1); i++)
+                for (int k = 0; k < 2 * LAYOUTS; k++) {
+                    ir_type t = num_type((ir_dtype)d, 3, boxes[i][0], boxes[i][1], boxes[i][2]);
+                    ir_attrs a = {.scan = {i % 2 && k % 2 ? 2 : 1, k / LAYOUTS}};
+                    num_layout how = (num_layout)(k % LAYOUTS);
+                    rt_array x[3] = {num_operand(&t, how, -1.5, 1.5, k == 3)};
+
+                    if (ops[o] == IR_linear_scan)
+                        x[1] = num_operand(&t, (num_layout)num_pick(LAYOUTS), -1, 1, false);
+                    num_check(ops[o], &a, x, ops[o] == IR_linear_scan ? 2 : 1);
+                }
+}
+
+/* Joining blocks differs from one chain on ordinary data, and the last element is the outer sum. */
+static void scans_are_what_they_say(void **state)
+{
+    static float x[2000], y[2000];
+    float chain = 0;
+    int differ = 0;
+
+    (void)state;
+    for (int i = 0; i < 2000; i++)
+        x[i] = (float)num_uniform(-1, 1);
+    ref_cumsum(x, 2000, y);
+    for (int i = 0; i < 2000; i++) {
+        chain += x[i];
+        differ += chain != y[i];
+    }
+    assert_true(differ > 500);
+    assert_true(y[1999] == ref_sum_outer_f32(x, 2000));
+}
+
+/* Short rows, rows of few different values, special values, and rows long enough for every part of the sort.
+ */
+static void sorting(void **state)
+{
+    static const int lengths[] = {1, 2, 7, 24, 25, 130, 2000};
+
+    (void)state;
+    for (int d = IR_DT_u8; d < IR_DT_COUNT; d++)
+        for (int i = 0; i < 7; i++)
+            for (int k = 0; k < 2 * LAYOUTS; k++) {
+                ir_type t = num_type((ir_dtype)d, 2, i < 6 ? 5 : 1, lengths[i]);
+                ir_attrs a = {.scan = {.reverse = (uint64_t)(k % 2)}};
+                double range = k < LAYOUTS ? 3 : 1e4;
+
+                num_check(
+                    IR_argsort, &a,
+                    (rt_array[3]){num_operand(&t, (num_layout)(k % LAYOUTS), -range, range, k % 3 == 0)}, 1);
+            }
 }
 
 /* ---- indexed, generated ------------------------------------------------------------------------------- */
@@ -510,6 +576,9 @@ int main(void)
         cmocka_unit_test(large_products),
         cmocka_unit_test(batched_products),
         cmocka_unit_test(general_products),
+        cmocka_unit_test(scans),
+        cmocka_unit_test(scans_are_what_they_say),
+        cmocka_unit_test(sorting),
         cmocka_unit_test(indexed),
         cmocka_unit_test(indexed_parallel),
         cmocka_unit_test(boxes),

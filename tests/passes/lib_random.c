@@ -166,10 +166,11 @@ static ir_val step_view(maker *m)
 
 static ir_val step_reduce(maker *m)
 {
-    static const ir_op ops[] = {IR_reduce_sum, IR_reduce_max, IR_reduce_min, IR_argmax};
+    static const ir_op ops[] = {IR_reduce_sum, IR_reduce_max, IR_reduce_min,
+                                IR_argmax,     IR_argmin,     IR_reduce_prod};
     ir_val x = pick(m), y;
     int axes[IR_MAX_RANK], n = 0;
-    ir_op op = ops[below(m, 4)];
+    ir_op op = ops[below(m, 6)];
 
     for (int d = 0; d < type(m, x)->rank; d++) {
         if (below(m, 2)) {
@@ -180,7 +181,23 @@ static ir_val step_reduce(maker *m)
         return step_unary(m);
     }
     y = ir_e_reduce(&m->g->sink, op, x, axes, n, below(m, 2));
-    return op == IR_argmax ? ir_e_convert(&m->g->sink, y, IR_DT_f32) : y;
+    return ir_ops[op].cls == IR_INDEX ? ir_e_convert(&m->g->sink, y, IR_DT_f32) : y;
+}
+
+static ir_val step_scan(maker *m)
+{
+    static const ir_op ops[] = {IR_cumsum, IR_cumprod, IR_cummax, IR_cummin};
+    ir_val x = pick(m);
+    int rank = type(m, x)->rank;
+
+    if (rank == 0) {
+        return step_unary(m);
+    }
+    switch (below(m, 4)) {
+    case 0: return ir_e_convert(&m->g->sink, ir_e_argsort(&m->g->sink, x, below(m, 2)), IR_DT_f32);
+    case 1: return ir_e_linear_scan(&m->g->sink, x, x, below(m, rank), below(m, 2));
+    default: return ir_e_scan(&m->g->sink, ops[below(m, 4)], x, below(m, rank), below(m, 2));
+    }
 }
 
 static ir_val step_composite(maker *m)
@@ -259,7 +276,7 @@ static ir_val step_generate(maker *m)
 
 static ir_val one_step(maker *m)
 {
-    switch (below(m, 16)) {
+    switch (below(m, 17)) {
     case 0:
     case 1:
     case 2: return step_unary(m);
@@ -275,6 +292,7 @@ static ir_val one_step(maker *m)
     case 12: return step_composite(m);
     case 13: return step_product(m);
     case 14: return step_index(m);
+    case 15: return step_scan(m);
     default: return step_generate(m);
     }
 }

@@ -1,0 +1,271 @@
+/* codegen/scan.c: INDEX kernels of what walks along axes: argmax and argmin, scans, argsort.
+ *
+ *   argmax       the first NaN, else the first maximum, of each row; units are rows
+ *   cumsum ..    lanes are columns, or where the axis is the last one, rows; units are vectors of them
+ *   argsort      units are rows; each is one call of the runtime's sort, the eager engine's own */
+#include "codegen/codegen.h"
+#include "codegen/eval.h"
+#include "codegen/reduce.h"
+
+/* ---- argmax, argmin ---- */
+
+typedef struct search {
+    ir_map outer, inner; /* strides in x: of the kept axes, of the reduced axes */
+    int64_t rows, n;
+} search;
+
+static search describe_search(const ir_type *t, const ir_attrs *attrs)
+{
+    int64_t strides[IR_MAX_RANK];
+    search a = {.rows = 1, .n = 1};
+
+    ir_type_strides(t, strides);
+    for (int i = 0, r = 0; i < t->rank; i++) {
+        bool reduced = r < attrs->n && attrs->axes[r] == i;
+        ir_map *m = reduced ? &a.inner : &a.outer;
+        r += reduced;
+        m->extent[m->rank] = t->dims[i];
+        m->stride[m->rank++] = strides[i];
+        *(reduced ? &a.n : &a.rows) *= t->dims[i];
+    }
+    return a;
+}
+
+/* Linear index of flat element i of the map's box. */
+static LLVMValueRef flat_offset(cg *c, const ir_map *m, LLVMValueRef i)
+{
+    LLVMValueRef sum = cg_i64(c, 0);
+    int first = 0;
+
+    while (first < m->rank && m->extent[first] == 1)
+        first++;
+    for (int d = m->rank - 1; d >= first; d--) {
+        LLVMValueRef e = cg_i64(c, m->extent[d]), digit = d > first ? LLVMBuildURem(c->b, i, e, "") : i;
+        if (d > first)
+            i = LLVMBuildUDiv(c->b, i, e, "");
+        sum = LLVMBuildAdd(c->b, sum, LLVMBuildMul(c->b, digit, cg_i64(c, m->stride[d]), ""), "");
+    }
+    return sum;
+}
+
+static LLVMValueRef row_value(cg *c, ir_op op, ir_dtype d, LLVMValueRef a, LLVMValueRef b)
+{
+    return cg_value(c, op, NULL, d, IR_DT_bool, (LLVMValueRef[]){a, b}, 2, NULL);
+}
+
+/* v beats best: greater (argmin: less), or the first NaN. */
+static LLVMValueRef beats(cg *c, ir_op op, ir_dtype d, LLVMValueRef v, LLVMValueRef best)
+{
+    LLVMValueRef wins = row_value(c, op == IR_argmax ? IR_gt : IR_lt, d, v, best);
+
+    if (!ir_dtype_is_float(d))
+        return wins;
+    LLVMValueRef nan =
+        LLVMBuildAnd(c->b, row_value(c, IR_ne, d, v, v), row_value(c, IR_eq, d, best, best), "");
+    return LLVMBuildOr(c->b, wins, nan, "");
+}
+
+static void emit_search(cg_kernel *k, const ir_node *n)
+{
+    cg *c = k->c;
+    ir_dtype d = (ir_dtype)k->g->nodes[n->x[0]].type.dtype;
+    search a = describe_search(&k->g->nodes[n->x[0]].type, n->attrs);
+    LLVMValueRef x = cg_base(k, n->x[0]), y = cg_base(k, k->k->root), zero = cg_i64(c, 0);
+
+    c->lanes = 1;
+    k->units = a.rows;
+    k->grain = cg_grain(k->units, (double)a.n);
+    cg_loop l = cg_loop_open(c, k->begin, k->end, 1, "row");
+    LLVMValueRef row = cg_element(c, x, d, flat_offset(c, &a.outer, l.index));
+    LLVMValueRef first = cg_load_scalar(c, row, d), at = zero;
+    if (a.n > 1) {
+        cg_loop i = cg_loop_open(c, cg_i64(c, 1), cg_i64(c, a.n), 1, "i");
+        LLVMValueRef best = cg_carry(c, &i, first), where = cg_carry(c, &i, zero);
+        LLVMValueRef v = cg_load_scalar(c, cg_element(c, row, d, flat_offset(c, &a.inner, i.index)), d);
+        LLVMValueRef take = beats(c, n->op, d, v, best);
+        LLVMValueRef next = LLVMBuildSelect(c->b, take, v, best, "");
+        LLVMValueRef next_at = LLVMBuildSelect(c->b, take, i.index, where, "");
+        cg_loop_close(c, &i);
+        cg_carried(c, &i, best, first, next);
+        at = cg_carried(c, &i, where, zero, next_at);
+    }
+    cg_store_at(k, y, IR_DT_i64, l.index, 1, at);
+    cg_loop_close(c, &l);
+}
+
+/* ---- scans ---- */
+
+typedef struct scan {
+    cg_kernel *k;
+    const ir_node *n;
+    cg_reduce step; /* the reduce whose running value this is */
+    ir_dtype dtype;
+    int64_t rows, inner;         /* extent of the axis; elements between its neighbours */
+    int64_t across, within;      /* elements between lanes; lanes that follow one another so */
+    LLVMValueRef x[2], y, first; /* first: element 0 of lane 0, in the scan's order */
+} scan;
+
+static ir_op reduce_of(ir_op scan_op)
+{
+    switch (scan_op) {
+    case IR_cumprod: return IR_reduce_prod;
+    case IR_cummax: return IR_reduce_max;
+    case IR_cummin: return IR_reduce_min;
+    default: return IR_reduce_sum;
+    }
+}
+
+static scan describe_scan(cg_kernel *k, const ir_node *n)
+{
+    const ir_type *t = &n->type;
+    scan s = {.k = k, .n = n, .dtype = (ir_dtype)t->dtype, .inner = 1};
+
+    s.step = (cg_reduce){.op = reduce_of(n->op), .dtype = s.dtype};
+    s.rows = t->dims[n->attrs->scan.axis];
+    for (int i = (int)n->attrs->scan.axis + 1; i < t->rank; i++)
+        s.inner *= t->dims[i];
+    s.across = s.inner == 1 ? s.rows : 1;
+    s.within = s.inner == 1 ? ir_type_elements(t) / s.rows : s.inner;
+    for (int i = 0; i < n->n; i++)
+        s.x[i] = cg_base(k, n->x[i]);
+    s.y = cg_base(k, k->k->root);
+    return s;
+}
+
+/* Linear index of element i of lane 0. */
+static LLVMValueRef place(const scan *s, LLVMValueRef i)
+{
+    cg *c = s->k->c;
+    int64_t step = s->n->attrs->scan.reverse ? -s->inner : s->inner;
+
+    return LLVMBuildAdd(c->b, s->first, LLVMBuildMul(c->b, i, cg_i64(c, step), ""), "");
+}
+
+static LLVMValueRef load(const scan *s, int operand, LLVMValueRef i)
+{
+    return cg_load_at(s->k, s->x[operand], s->dtype, place(s, i), s->across);
+}
+
+static void store(const scan *s, LLVMValueRef i, LLVMValueRef v)
+{
+    cg_store_at(s->k, s->y, s->dtype, place(s, i), s->across, v);
+}
+
+/* Elements [from, to): a chain from the neutral value, joined to `before`; returns the last joined value. */
+static LLVMValueRef emit_block(const scan *s, LLVMValueRef from, LLVMValueRef to, LLVMValueRef before)
+{
+    cg *c = s->k->c;
+    LLVMValueRef neutral = cg_neutral(c, &s->step);
+    cg_loop l = cg_loop_open(c, from, to, 1, "i");
+    LLVMValueRef acc = cg_carry(c, &l, neutral), last = cg_carry(c, &l, before);
+    LLVMValueRef next = cg_combine(c, &s->step, acc, load(s, 0, l.index));
+    LLVMValueRef joined = cg_combine(c, &s->step, before, next);
+
+    store(s, l.index, joined);
+    cg_loop_close(c, &l);
+    cg_carried(c, &l, acc, neutral, next);
+    return cg_carried(c, &l, last, before, joined);
+}
+
+static void emit_blocks(const scan *s)
+{
+    cg *c = s->k->c;
+    LLVMValueRef rows = cg_i64(c, s->rows), neutral = cg_neutral(c, &s->step);
+
+    if (s->rows <= CG_ROW_BLOCK) {
+        emit_block(s, cg_i64(c, 0), rows, neutral);
+        return;
+    }
+    cg_loop l = cg_loop_open(c, cg_i64(c, 0), rows, CG_ROW_BLOCK, "block");
+    LLVMValueRef before = cg_carry(c, &l, neutral);
+    LLVMValueRef end = LLVMBuildAdd(c->b, l.index, cg_i64(c, CG_ROW_BLOCK), "");
+    LLVMValueRef less = LLVMBuildICmp(c->b, LLVMIntSLT, end, rows, "");
+    LLVMValueRef next = emit_block(s, l.index, LLVMBuildSelect(c->b, less, end, rows, ""), before);
+    cg_loop_close(c, &l);
+    cg_carried(c, &l, before, neutral, next);
+}
+
+/* y[0] = z[0]; y[i] = fma(x[i], y[i - 1], z[i]) */
+static void emit_linear(const scan *s)
+{
+    cg *c = s->k->c;
+    LLVMValueRef zero = cg_i64(c, 0), start = load(s, 1, zero);
+
+    store(s, zero, start);
+    if (s->rows == 1)
+        return;
+    cg_loop l = cg_loop_open(c, cg_i64(c, 1), cg_i64(c, s->rows), 1, "i");
+    LLVMValueRef acc = cg_carry(c, &l, start);
+    LLVMValueRef next = cg_fma(c, load(s, 0, l.index), acc, load(s, 1, l.index));
+    store(s, l.index, next);
+    cg_loop_close(c, &l);
+    cg_carried(c, &l, acc, start, next);
+}
+
+static void emit_lanes(cg_kernel *k, const ir_node *n)
+{
+    cg *c = k->c;
+    scan s = describe_scan(k, n);
+
+    while (c->lanes > 1 && c->lanes >= 2 * s.within)
+        c->lanes /= 2;
+    int64_t tiles = (s.within + c->lanes - 1) / c->lanes,
+            outer = ir_type_elements(&n->type) / s.rows / s.within;
+    k->units = outer * tiles;
+    k->grain = cg_grain(k->units, 20 + 2.0 * (double)s.rows * (s.across == 1 ? 1 : c->lanes / 2));
+    cg_loop l = cg_loop_open(c, k->begin, k->end, 1, "unit");
+    LLVMValueRef t = cg_i64(c, tiles), line = LLVMBuildUDiv(c->b, l.index, t, "");
+    LLVMValueRef lane = LLVMBuildMul(c->b, LLVMBuildURem(c->b, l.index, t, ""), cg_i64(c, c->lanes), "");
+    LLVMValueRef at = LLVMBuildMul(c->b, line, cg_i64(c, s.rows * s.inner), "");
+    s.first = LLVMBuildAdd(c->b, at, LLVMBuildMul(c->b, lane, cg_i64(c, s.across), ""), "");
+    if (n->attrs->scan.reverse)
+        s.first = LLVMBuildAdd(c->b, s.first, cg_i64(c, (s.rows - 1) * s.inner), "");
+    if (s.within % c->lanes) {
+        LLVMTypeRef i64 = LLVMInt64TypeInContext(c->ctx);
+        LLVMValueRef left[2] = {LLVMBuildSub(c->b, cg_i64(c, s.within), lane, ""), cg_i64(c, c->lanes)};
+        k->mask = cg_tail_mask(k, cg_i64(c, 0), cg_intrinsic(c, "llvm.smin", &i64, 1, left, 2));
+    }
+    if (n->op == IR_linear_scan)
+        emit_linear(&s);
+    else
+        emit_blocks(&s);
+    k->mask = NULL;
+    cg_loop_close(c, &l);
+}
+
+/* ---- argsort ---- */
+
+static void emit_argsort(cg_kernel *k, const ir_node *n)
+{
+    cg *c = k->c;
+    const ir_type *t = &k->g->nodes[n->x[0]].type;
+    int64_t length = t->dims[t->rank - 1];
+    LLVMTypeRef p = LLVMPointerTypeInContext(c->ctx, 0), i64 = LLVMInt64TypeInContext(c->ctx);
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(c->ctx), (LLVMTypeRef[]){p, p, i64, i64}, 4, 0);
+    LLVMValueRef sort = LLVMGetNamedFunction(c->module, CG_ARGSORT_SYMBOL);
+    LLVMValueRef x = cg_base(k, n->x[0]), y = cg_base(k, k->k->root);
+
+    if (!sort)
+        sort = LLVMAddFunction(c->module, CG_ARGSORT_SYMBOL, type);
+    k->units = ir_type_elements(t) / length;
+    k->grain = cg_grain(k->units, 20 + 40 * (double)length);
+    cg_loop l = cg_loop_open(c, k->begin, k->end, 1, "row");
+    LLVMValueRef at = LLVMBuildMul(c->b, l.index, cg_i64(c, length), "");
+    LLVMValueRef how = cg_i64(c, rt_sort_how((ir_dtype)t->dtype, n->attrs->scan.reverse != 0));
+    LLVMValueRef args[4] = {cg_element(c, y, IR_DT_i64, at), cg_element(c, x, (ir_dtype)t->dtype, at),
+                            cg_i64(c, length), how};
+    LLVMBuildCall2(c->b, type, sort, args, 4, "");
+    cg_loop_close(c, &l);
+}
+
+void cg_emit_scan(cg_kernel *k)
+{
+    const ir_node *n = &k->g->nodes[k->k->root];
+
+    switch (n->op) {
+    case IR_argmax:
+    case IR_argmin: emit_search(k, n); break;
+    case IR_argsort: emit_argsort(k, n); break;
+    default: emit_lanes(k, n); break;
+    }
+}
