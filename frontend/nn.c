@@ -1,86 +1,7 @@
-/* frontend/nn.c: public reductions, composites and random tensors. */
+/* frontend/nn.c: public activations, softmax and its relatives, losses and random tensors. */
 #include "frontend/fe.h"
 #include "ir/compose.h"
 #include "ir/emit.h"
-
-/* Axes counted from 0; an empty set means all.  False + error on a bad axis or one named twice. */
-static bool resolve_axes(fe_call *c, const ir_type *t, tdm_axis_set in, int out[IR_MAX_RANK], int *n)
-{
-    char text[96];
-    unsigned seen = 0;
-
-    *n = in.n ? in.n : t->rank;
-    if (in.n < 0 || in.n > TDM_MAX_RANK) {
-        fe_fail(c->ctx, c->at, IR_EARG, "%s: %d axes", c->op, in.n);
-        return false;
-    }
-    for (int i = 0; i < *n; i++) {
-        int a = in.n ? in.axes[i] : i;
-        if (a < 0)
-            a += t->rank;
-        if (a < 0 || a >= t->rank || (seen >> a & 1)) {
-            fe_fail(c->ctx, c->at, IR_ESHAPE, "%s: axis %d of %s %s", c->op, in.n ? in.axes[i] : i,
-                    ir_type_text(t, NULL, text, sizeof text),
-                    a < 0 || a >= t->rank ? "does not exist" : "is named twice");
-            return false;
-        }
-        seen |= 1u << a;
-        out[i] = a;
-    }
-    return true;
-}
-
-typedef enum { SUM, MEAN, AMAX, AMIN, ARGMAX, VAR } reduction;
-
-static tdm_tensor *reduce(reduction kind, const char *name, tdm_tensor *x, tdm_axis_set set, int correction,
-                          bool keep, tdm_loc at)
-{
-    static const ir_op ops[] = {
-        [SUM] = IR_reduce_sum, [AMAX] = IR_reduce_max, [AMIN] = IR_reduce_min, [ARGMAX] = IR_argmax};
-    fe_call c;
-    int axes[IR_MAX_RANK], n;
-
-    if (!fe_begin(&c, fe_context_of(x, NULL, NULL), name, at, kind == MEAN || kind == VAR))
-        return fe_end(&c, 0);
-    ir_val v = fe_use(&c, x, "x");
-    if (!v || !resolve_axes(&c, c.s->type(c.s, v), set, axes, &n))
-        return fe_end(&c, 0);
-    if (kind == MEAN)
-        return fe_end(&c, ir_c_mean(c.s, v, axes, n, keep));
-    if (kind == VAR)
-        return fe_end(&c, ir_c_var(c.s, v, axes, n, correction, keep));
-    return fe_end(&c, ir_e_reduce(c.s, ops[kind], v, axes, n, keep));
-}
-
-tdm_tensor *tdm_sum(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at)
-{
-    return reduce(SUM, "sum", x, axes, 0, keep, at);
-}
-
-tdm_tensor *tdm_mean(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at)
-{
-    return reduce(MEAN, "mean", x, axes, 0, keep, at);
-}
-
-tdm_tensor *tdm_amax(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at)
-{
-    return reduce(AMAX, "amax", x, axes, 0, keep, at);
-}
-
-tdm_tensor *tdm_amin(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at)
-{
-    return reduce(AMIN, "amin", x, axes, 0, keep, at);
-}
-
-tdm_tensor *tdm_argmax(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at)
-{
-    return reduce(ARGMAX, "argmax", x, axes, 0, keep, at);
-}
-
-tdm_tensor *tdm_var(tdm_tensor *x, tdm_axis_set axes, int correction, bool keep, tdm_loc at)
-{
-    return reduce(VAR, "var", x, axes, correction, keep, at);
-}
 
 tdm_tensor *tdm_gelu(tdm_tensor *x, tdm_loc at)
 {
@@ -122,16 +43,20 @@ tdm_tensor *tdm_log_softmax(tdm_tensor *x, int axis, tdm_loc at)
     return fe_end(&c, ir_c_log_softmax(c.s, fe_use(&c, x, "x"), axis));
 }
 
-tdm_tensor *tdm_layer_norm(tdm_tensor *x, tdm_tensor *gamma, tdm_tensor *beta, double eps, tdm_loc at)
+tdm_tensor *tdm_softmin(tdm_tensor *x, int axis, tdm_loc at)
 {
     fe_call c;
-    if (!fe_begin(&c, fe_context_of(x, gamma, beta), "layer_norm", at, true))
+    if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "softmin", at, true))
         return fe_end(&c, 0);
-    ir_val vx = fe_use(&c, x, "x"), vg = gamma ? fe_use(&c, gamma, "gamma") : 0,
-           vb = beta ? fe_use(&c, beta, "beta") : 0;
-    if (!vx || (gamma && !vg) || (beta && !vb))
+    return fe_end(&c, ir_c_softmin(c.s, fe_use(&c, x, "x"), axis));
+}
+
+tdm_tensor *tdm_logcumsumexp(tdm_tensor *x, int axis, tdm_loc at)
+{
+    fe_call c;
+    if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "logcumsumexp", at, true))
         return fe_end(&c, 0);
-    return fe_end(&c, ir_c_layer_norm(c.s, vx, vg, vb, eps));
+    return fe_end(&c, ir_c_logcumsumexp(c.s, fe_use(&c, x, "x"), axis));
 }
 
 ir_val fe_take_random(fe_call *c, unsigned calls, uint64_t *offset)
@@ -199,4 +124,29 @@ tdm_tensor *tdm_dropout(tdm_tensor *x, double p, tdm_loc at)
         return fe_end(&c, 0);
     ir_val state = fe_take_random(&c, 1, &offset);
     return fe_end(&c, ir_c_dropout(c.s, v, state, offset, p));
+}
+
+tdm_tensor *tdm_bernoulli(tdm_tensor *p, tdm_loc at)
+{
+    fe_call c;
+    uint64_t offset;
+    if (!fe_begin(&c, fe_context_of(p, NULL, NULL), "bernoulli", at, true))
+        return fe_end(&c, 0);
+    ir_val v = fe_use(&c, p, "p");
+    if (!v)
+        return fe_end(&c, 0);
+    ir_val state = fe_take_random(&c, 1, &offset);
+    return fe_end(&c, ir_c_bernoulli(c.s, v, state, offset));
+}
+
+tdm_tensor *tdm_randperm(tdm_context *ctx, int64_t n, tdm_loc at)
+{
+    fe_call c;
+    uint64_t offset;
+    if (!fe_begin(&c, ctx, "randperm", at, true))
+        return fe_end(&c, 0);
+    if (!fe_valid_shape(&c, (tdm_dims){1, {n}}))
+        return fe_end(&c, 0);
+    ir_val state = fe_take_random(&c, 1, &offset);
+    return fe_end(&c, ir_c_randperm(c.s, n, state, offset));
 }

@@ -26,8 +26,9 @@ ir_val ir_c_silu(ir_sink *s, ir_val x);
 ir_val ir_c_logsumexp(ir_sink *s, ir_val x, int axis, bool keep);
 ir_val ir_c_softmax(ir_sink *s, ir_val x, int axis);
 ir_val ir_c_log_softmax(ir_sink *s, ir_val x, int axis);
-/* last axis; gamma, beta may be 0 */
-ir_val ir_c_layer_norm(ir_sink *s, ir_val x, ir_val gamma, ir_val beta, double eps);
+/* the scale of the sum falls as the maximum so far grows: no overflow */
+ir_val ir_c_logcumsumexp(ir_sink *s, ir_val x, int axis);
+ir_val ir_c_softmin(ir_sink *s, ir_val x, int axis);  /* softmax of -x */
 /* compose_loss.c: of every element, or of every row of the last axis, then mean, sum or neither */
 typedef enum { IR_REDUCE_MEAN, IR_REDUCE_SUM, IR_REDUCE_NONE } ir_reduction;
 ir_val ir_c_l1(ir_sink *s, ir_val x, ir_val target, ir_reduction r);
@@ -74,11 +75,35 @@ ir_val ir_c_rotary(ir_sink *s, ir_val x, ir_val cosine, ir_val sine, bool interl
 ir_val ir_c_rotary_table(ir_sink *s, ir_dtype d, int64_t n, int64_t width, double base,
                          bool cosine /* else sine */);
 ir_val ir_c_sinusoidal_positions(ir_sink *s, ir_dtype d, int64_t n, int64_t width, double base);
+/* compose_norm.c; gamma, beta [extent of the axis] may be 0.  Last axis: */
+ir_val ir_c_layer_norm(ir_sink *s, ir_val x, ir_val gamma, ir_val beta, double eps);
+ir_val ir_c_rms_norm(ir_sink *s, ir_val x, ir_val gamma, double eps);
+/* x [n, c, ..], gamma and beta [c]; a group: c / groups channels at all places */
+ir_val ir_c_group_norm(ir_sink *s, ir_val x, int groups, ir_val gamma, ir_val beta, double eps);
+/* running mean and variance [c] in/out: training changes them, or they are 0 and not kept */
+ir_val ir_c_batch_norm(ir_sink *s, ir_val x, ir_val gamma, ir_val beta, ir_val *mean, ir_val *var,
+                       bool training, double momentum, double eps);
+/* n = 0: all axes.  Gradients are 0 where a root's would be infinite */
+ir_val ir_c_std(ir_sink *s, ir_val x, const int *axes, int n, int correction, bool keep);
+ir_val ir_c_norm(ir_sink *s, ir_val x, double p, const int *axes, int n, bool keep); /* p >= 0 or -inf */
+/* x / max(norm, eps) along the axis */
+ir_val ir_c_normalize(ir_sink *s, ir_val x, double p, int axis, double eps);
+/* sum x z / (max(|x|, eps) max(|z|, eps)); broadcast */
+ir_val ir_c_cosine_similarity(ir_sink *s, ir_val x, ir_val z, int axis, double eps);
+ir_val ir_c_count_nonzero(ir_sink *s, ir_val x, const int *axes, int n, bool keep); /* i64 */
+/* compose_sort.c */
+/* kind: cumsum, cumprod, cummax, cummin; exclusive (sum, product): without the element itself */
+ir_val ir_c_cumulate(ir_sink *s, ir_op kind, ir_val x, int axis, bool exclusive, bool reverse);
+ir_val ir_c_linear_scan(ir_sink *s, ir_val x, ir_val z, int axis, bool reverse);
+ir_val ir_c_argsort(ir_sink *s, ir_val x, int axis, bool descending);      /* i64 */
+ir_val ir_c_topk(ir_sink *s, ir_val x, int64_t k, int axis, bool largest); /* the places, i64 */
 /* compose_random.c: `state` u32[4]; each takes the counter at `offset` */
 ir_val ir_c_uniform(ir_sink *s, const ir_type *t, ir_val state, uint64_t offset, double lo, double hi);
 /* Box-Muller; takes 2 counters */
 ir_val ir_c_normal(ir_sink *s, const ir_type *t, ir_val state, uint64_t offset, double mean, double std);
 ir_val ir_c_dropout(ir_sink *s, ir_val x, ir_val state, uint64_t offset, double p);
+ir_val ir_c_bernoulli(ir_sink *s, ir_val p, ir_val state, uint64_t offset); /* 1 with probability p, else 0 */
+ir_val ir_c_randperm(ir_sink *s, int64_t n, ir_val state, uint64_t offset); /* i64[n] */
 /* compose_optim.c: new values of parameter and state, PyTorch's formulas.  lr and t are float scalars: the
  * learning rate and the number of this step, 1 at first.  States are in and out. */
 ir_val ir_c_sgd(ir_sink *s, ir_val p, ir_val g, ir_val *momentum /* NULL: none */, ir_val lr, double mu,

@@ -1,9 +1,8 @@
-/* ir/compose_nn.c: activations, softmax and its relatives, layer_norm (compose.h).
+/* ir/compose_nn.c: activations, softmax and its relatives (compose.h).
  *
  *   softmax      e = exp(x - stop_gradient(max x));  y = e / sum e
  *   log_softmax  d = x - stop_gradient(max x);       y = d - log sum exp d
- *   layer_norm   d = x - mean x;                     y = d * rsqrt(mean d^2 + eps) * gamma + beta       two
- * passes
+ *   logcumsumexp m = cummax x;  s_i = s_(i-1) exp(m_(i-1) - m_i) + exp(x_i - m_i);  y = m + log s
  *
  * The maximum only shifts, so no gradient flows through it.  Everything is pointwise ops and reductions over
  * one axis: each of these, forward and backward, fuses into one row kernel. */
@@ -77,8 +76,15 @@ static ir_val shifted(ir_sink *s, ir_val x, int axis)
     return ir_e_sub(s, x, ir_e_broadcast(s, m, t.rank, t.dims));
 }
 
-/* The maximum, but 0 where it is infinite: -inf - -inf would be NaN where the answer is -inf.  A row of -inf
- * has no gradient. */
+/* x, but 0 where it is infinite: a shift by it would give NaN where the answer is infinite. */
+static ir_val finite_or_0(ir_sink *s, ir_val x)
+{
+    ir_val infinite = ir_e_eq(s, ir_e_abs(s, x), ir_e_like(s, x, INFINITY));
+
+    return ir_e_select(s, infinite, ir_e_like(s, x, 0), x);
+}
+
+/* A row of -inf has no gradient. */
 ir_val ir_c_logsumexp(ir_sink *s, ir_val x, int axis, bool keep)
 {
     const char *outer = ir_c_open(s, "logsumexp");
@@ -87,8 +93,7 @@ ir_val ir_c_logsumexp(ir_sink *s, ir_val x, int axis, bool keep)
     if (ir_c_float(s, "logsumexp", x) && ir_c_axis(s, "logsumexp", x, axis, &axis)) {
         ir_type t = ir_c_type(s, x);
         ir_val m = ir_e_stop_gradient(s, ir_e_reduce(s, IR_reduce_max, x, &axis, 1, true));
-        ir_val infinite = ir_e_eq(s, ir_e_abs(s, m), ir_e_like(s, m, INFINITY));
-        m = ir_e_select(s, infinite, ir_e_like(s, m, 0), m);
+        m = finite_or_0(s, m);
         ir_val e = ir_e_exp(s, ir_e_sub(s, x, ir_e_broadcast(s, m, t.rank, t.dims)));
         ir_val sum = ir_e_reduce(s, IR_reduce_sum, e, &axis, 1, true);
         ir_val empty = ir_e_eq(s, sum, ir_e_like(s, sum, 0)); /* log 0, but its derivative stays a number */
@@ -134,49 +139,26 @@ ir_val ir_c_log_softmax(ir_sink *s, ir_val x, int axis)
     return ir_c_close(s, outer, y);
 }
 
-/* ---- layer_norm
- * -------------------------------------------------------------------------------------------------- */
-
-/* v, if given, is [extent of x's last axis] */
-static bool norm_param(ir_sink *s, ir_val x, ir_val v)
+/* The sum is carried in units of the greatest element so far; the scale only falls, so nothing overflows. */
+ir_val ir_c_logcumsumexp(ir_sink *s, ir_val x, int axis)
 {
-    if (!v) {
-        return true;
-    }
-    ir_type tx = ir_c_type(s, x), tv = ir_c_type(s, v);
-
-    if (tv.rank != 1 || tv.dims[0] != tx.dims[tx.rank - 1]) {
-        return ir_c_misfit(s, "layer_norm", "gamma and beta have x's last axis", x, v);
-    }
-    return ir_c_same_dtype(s, "layer_norm", x, v);
-}
-
-static ir_val normalised(ir_sink *s, ir_val x, double eps)
-{
-    ir_type t = ir_c_type(s, x);
-    int last = t.rank - 1;
-    ir_val d = ir_e_sub(s, x, ir_e_broadcast(s, ir_c_mean(s, x, &last, 1, true), t.rank, t.dims));
-    ir_val var = ir_c_mean(s, ir_e_mul(s, d, d), &last, 1, true);
-
-    return ir_e_mul(s, d, ir_e_broadcast(s, ir_e_rsqrt(s, plus(s, var, eps)), t.rank, t.dims));
-}
-
-ir_val ir_c_layer_norm(ir_sink *s, ir_val x, ir_val gamma, ir_val beta, double eps)
-{
-    const char *outer = ir_c_open(s, "layer_norm");
+    const char *outer = ir_c_open(s, "logcumsumexp");
     ir_val y = 0;
-    int last;
 
-    if (ir_c_float(s, "layer_norm", x) && ir_c_axis(s, "layer_norm", x, -1, &last) &&
-        norm_param(s, x, gamma) && norm_param(s, x, beta)) {
-        ir_type t = ir_c_type(s, x);
-        y = normalised(s, x, eps);
-        if (gamma) {
-            y = ir_e_mul(s, y, ir_e_broadcast(s, gamma, t.rank, t.dims));
-        }
-        if (beta) {
-            y = ir_e_add(s, y, ir_e_broadcast(s, beta, t.rank, t.dims));
-        }
+    if (ir_c_float(s, "logcumsumexp", x) && ir_c_axis(s, "logcumsumexp", x, axis, &axis)) {
+        ir_val m = finite_or_0(s, ir_e_stop_gradient(s, ir_e_scan(s, IR_cummax, x, axis, false)));
+        ir_val fall = ir_e_sub(s, ir_e_shift(s, m, axis, true, 0), m);
+        ir_val scale = ir_e_exp(s, ir_e_min(s, fall, ir_e_like(s, fall, 0)));
+        ir_val sum = ir_e_linear_scan(s, scale, ir_e_exp(s, ir_e_sub(s, x, m)), axis, false);
+        y = ir_e_add(s, m, ir_e_log(s, sum));
     }
+    return ir_c_close(s, outer, y);
+}
+
+ir_val ir_c_softmin(ir_sink *s, ir_val x, int axis)
+{
+    const char *outer = ir_c_open(s, "softmin");
+    ir_val y = ir_c_float(s, "softmin", x) ? ir_c_softmax(s, ir_e_neg(s, x), axis) : 0;
+
     return ir_c_close(s, outer, y);
 }

@@ -3,6 +3,7 @@
  *   uniform   lo + (hi - lo) u,  u = (bits >> 8) 2^-24 for f32, bits 2^-32 for f64: exact, in [0, 1)
  *   normal    mean + std sqrt(-2 log(1 - u1)) cos(2 pi u2)      Box and Muller 1958; 1 - u1 is exact and in
  * (0, 1] dropout   select(bits >= p 2^32, x / (1 - p), 0)            compared as integers
+ *   bernoulli u < p            randperm  argsort of n random words
  *
  * The same bits for every engine, thread count and width: an element's bits depend on its index and the
  * counter only. */
@@ -83,6 +84,32 @@ ir_val ir_c_dropout(ir_sink *s, ir_val x, ir_val state, uint64_t offset, double 
         ir_val keep = ir_e_ge(s, bits, ir_e_like(s, bits, floor(p * 0x1p32)));
         ir_val scaled = ir_e_mul(s, x, ir_e_like(s, x, p < 1 ? 1 / (1 - p) : 0));
         y = ir_e_select(s, keep, scaled, ir_e_like(s, x, 0));
+    }
+    return ir_c_close(s, outer, y);
+}
+
+/* u < p with the u of uniform, so p = 0 never is and p = 1 always. */
+ir_val ir_c_bernoulli(ir_sink *s, ir_val p, ir_val state, uint64_t offset)
+{
+    const char *outer = ir_c_open(s, "bernoulli");
+    ir_val y = 0;
+
+    if (ir_c_float(s, "bernoulli", p)) {
+        ir_type t = ir_c_type(s, p);
+        y = ir_e_convert(s, ir_e_lt(s, unit(s, &t, state, offset), p), t.dtype);
+    }
+    return ir_c_close(s, outer, y);
+}
+
+/* The order of n random words; equal words (2^-32 a pair) stay in order. */
+ir_val ir_c_randperm(ir_sink *s, int64_t n, ir_val state, uint64_t offset)
+{
+    const char *outer = ir_c_open(s, "randperm");
+    ir_type t = ir_type_make(IR_DT_u32, 1, &n);
+    ir_val y = 0;
+
+    if (ir_type_check(&t, "randperm", s->err) == IR_OK) {
+        y = ir_e_argsort(s, ir_e_random_bits(s, &t, state, offset), false);
     }
     return ir_c_close(s, outer, y);
 }

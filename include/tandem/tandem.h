@@ -309,14 +309,43 @@ typedef struct tdm_axis_set {
 
 #include <tandem/structure.h> /* concat, stack, roll, einsum, take_along_axis, scatter, .. */
 
-/* Reductions; keep leaves the reduced axes as extents of 1.  Order of additions: docs/numerics.md rule 4. */
-TDM_API tdm_tensor *tdm_sum(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at);
-TDM_API tdm_tensor *tdm_mean(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at);
-TDM_API tdm_tensor *tdm_amax(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at);
-TDM_API tdm_tensor *tdm_amin(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at);
-TDM_API tdm_tensor *tdm_argmax(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at); /* i64 */
-/* two-pass; / (n - correction) */
+/* Reductions; keep leaves the reduced axes as extents of 1.  Order of additions: docs/numerics.md rule 4.
+ * all, any: bool.  argmax, argmin, count_nonzero: i64. */
+/* clang-format off */
+#define TDM_REDUCTIONS(X) \
+    X(sum) X(prod) X(mean) X(amax) X(amin) X(all) X(any) X(argmax) X(argmin) X(count_nonzero)
+/* clang-format on */
+#define X(name) TDM_API tdm_tensor *tdm_##name(tdm_tensor *x, tdm_axis_set axes, bool keep, tdm_loc at);
+TDM_REDUCTIONS(X)
+#undef X
+/* two-pass; / (n - correction).  std: the gradient is 0 where there is no spread. */
 TDM_API tdm_tensor *tdm_var(tdm_tensor *x, tdm_axis_set axes, int correction, bool keep, tdm_loc at);
+TDM_API tdm_tensor *tdm_std(tdm_tensor *x, tdm_axis_set axes, int correction, bool keep, tdm_loc at);
+/* (sum |x|^p)^(1/p), p > 0; 0: how many are not 0; INFINITY: the largest |x|, -INFINITY: the smallest.  The
+ * gradient is 0 at 0. */
+TDM_API tdm_tensor *tdm_norm(tdm_tensor *x, double p, tdm_axis_set axes, bool keep, tdm_loc at);
+
+/* Scans along an axis; numbers of any dtype, x's shape.  Order of operations: docs/numerics.md rule 13. */
+enum { TDM_EXCLUSIVE = 1 /* without the element itself */, TDM_REVERSE = 2 /* from the end of the axis */ };
+TDM_API tdm_tensor *tdm_cumsum(tdm_tensor *x, int axis, unsigned flags, tdm_loc at);
+/* The gradient is exact where elements are 0. */
+TDM_API tdm_tensor *tdm_cumprod(tdm_tensor *x, int axis, unsigned flags, tdm_loc at);
+/* The gradient goes to the last of equals. */
+TDM_API tdm_tensor *tdm_cummax(tdm_tensor *x, int axis, bool reverse, tdm_loc at);
+TDM_API tdm_tensor *tdm_cummin(tdm_tensor *x, int axis, bool reverse, tdm_loc at);
+/* y[i] = x[i] y[i-1] + z[i], y[0] = z[0]: x and z of one float type.  Moving averages, returns, state spaces.
+ */
+TDM_API tdm_tensor *tdm_linear_scan(tdm_tensor *x, tdm_tensor *z, int axis, bool reverse, tdm_loc at);
+TDM_API tdm_tensor *tdm_logcumsumexp(tdm_tensor *x, int axis, tdm_loc at);
+
+/* Sorting along an axis: stable, -0 equals +0, a NaN counts as greater than any number (so it is last, or
+ * first where the greatest come first).  argsort: i64 places.  sort, topk: values; index, if not NULL, gets
+ * the places.  Gradients flow to the places that were taken.  n log n. */
+TDM_API tdm_tensor *tdm_argsort(tdm_tensor *x, int axis, bool descending, tdm_loc at);
+TDM_API tdm_tensor *tdm_sort(tdm_tensor *x, int axis, bool descending, tdm_tensor **index, tdm_loc at);
+/* the k largest (smallest), in order; 1 <= k <= the extent */
+TDM_API tdm_tensor *tdm_topk(tdm_tensor *x, int64_t k, int axis, bool largest, tdm_tensor **index,
+                             tdm_loc at);
 
 /* Which axes of a product go together; lists of equal length pair up.  Result: batch axes, free axes of x,
  * free axes of z. */
@@ -338,9 +367,25 @@ TDM_API tdm_tensor *tdm_gelu_tanh(tdm_tensor *x, tdm_loc at);
 TDM_API tdm_tensor *tdm_logsumexp(tdm_tensor *x, int axis, bool keep, tdm_loc at);
 TDM_API tdm_tensor *tdm_softmax(tdm_tensor *x, int axis, tdm_loc at);
 TDM_API tdm_tensor *tdm_log_softmax(tdm_tensor *x, int axis, tdm_loc at);
-/* last axis */
+TDM_API tdm_tensor *tdm_softmin(tdm_tensor *x, int axis, tdm_loc at); /* softmax of -x */
+/* Normalisations; gamma and beta may be NULL.  Over the last axis, of extent gamma's: (x - mean) /
+ * sqrt(variance + eps) gamma + beta, and x / sqrt(mean x^2 + eps) gamma. */
 TDM_API tdm_tensor *tdm_layer_norm(tdm_tensor *x, tdm_tensor *gamma, tdm_tensor *beta, double eps,
                                    tdm_loc at);
+TDM_API tdm_tensor *tdm_rms_norm(tdm_tensor *x, tdm_tensor *gamma, double eps, tdm_loc at);
+/* x [n, c, ..], gamma and beta [c]: over c / groups channels at all places (groups = c: instance norm). */
+TDM_API tdm_tensor *tdm_group_norm(tdm_tensor *x, int groups, tdm_tensor *gamma, tdm_tensor *beta, double eps,
+                                   tdm_loc at);
+/* x [n, c, ..]; gamma, beta, mean, var [c].  Training: by the batch's statistics over all axes but 1, and the
+ * variables mean and var (both, or both NULL) become (1 - momentum) old + momentum batch's, of the unbiased
+ * variance.  Else by mean and var.  PyTorch's formulas.  EARG: training on one value a channel. */
+TDM_API tdm_tensor *tdm_batch_norm(tdm_tensor *x, tdm_tensor *gamma, tdm_tensor *beta, tdm_tensor *mean,
+                                   tdm_tensor *var, bool training, double momentum, double eps, tdm_loc at);
+/* x / max(norm, eps) */
+TDM_API tdm_tensor *tdm_normalize(tdm_tensor *x, double p, int axis, double eps, tdm_loc at);
+/* sum x z / (max(|x|, eps) max(|z|, eps)) along the axis; broadcasts */
+TDM_API tdm_tensor *tdm_cosine_similarity(tdm_tensor *x, tdm_tensor *z, int axis, double eps, tdm_loc at);
+
 /* Random (Philox4x32-10 keyed by the context's seed; each call takes the next counters of the stream; a graph
  * takes its counters at each run, so both engines draw the same). */
 /* [lo, hi) */
@@ -351,6 +396,10 @@ TDM_API tdm_tensor *tdm_normal(tdm_context *ctx, tdm_dtype d, tdm_dims shape, do
                                tdm_loc at);
 /* zero with probability p, else / (1 - p) */
 TDM_API tdm_tensor *tdm_dropout(tdm_tensor *x, double p, tdm_loc at);
+/* 1 with probability p, else 0, of p's dtype and shape */
+TDM_API tdm_tensor *tdm_bernoulli(tdm_tensor *p, tdm_loc at);
+/* 0 .. n-1 in random order, i64: the argsort of n random words (equal words stay in order: 2^-32 a pair) */
+TDM_API tdm_tensor *tdm_randperm(tdm_context *ctx, int64_t n, tdm_loc at);
 
 /* Sets a leaf's value: now, or in an open graph when the program has run (a variable; later reads see the new
  * value). */
@@ -458,8 +507,24 @@ TDM_API void tdm_exec_free(tdm_exec *e);
 #define tdm_mean(...) tdm_mean(__VA_ARGS__, TDM_HERE)
 #define tdm_amax(...) tdm_amax(__VA_ARGS__, TDM_HERE)
 #define tdm_amin(...) tdm_amin(__VA_ARGS__, TDM_HERE)
+#define tdm_prod(...) tdm_prod(__VA_ARGS__, TDM_HERE)
+#define tdm_all(...) tdm_all(__VA_ARGS__, TDM_HERE)
+#define tdm_any(...) tdm_any(__VA_ARGS__, TDM_HERE)
 #define tdm_argmax(...) tdm_argmax(__VA_ARGS__, TDM_HERE)
+#define tdm_argmin(...) tdm_argmin(__VA_ARGS__, TDM_HERE)
+#define tdm_count_nonzero(...) tdm_count_nonzero(__VA_ARGS__, TDM_HERE)
 #define tdm_var(...) tdm_var(__VA_ARGS__, TDM_HERE)
+#define tdm_std(...) tdm_std(__VA_ARGS__, TDM_HERE)
+#define tdm_norm(...) tdm_norm(__VA_ARGS__, TDM_HERE)
+#define tdm_cumsum(...) tdm_cumsum(__VA_ARGS__, TDM_HERE)
+#define tdm_cumprod(...) tdm_cumprod(__VA_ARGS__, TDM_HERE)
+#define tdm_cummax(...) tdm_cummax(__VA_ARGS__, TDM_HERE)
+#define tdm_cummin(...) tdm_cummin(__VA_ARGS__, TDM_HERE)
+#define tdm_linear_scan(...) tdm_linear_scan(__VA_ARGS__, TDM_HERE)
+#define tdm_logcumsumexp(...) tdm_logcumsumexp(__VA_ARGS__, TDM_HERE)
+#define tdm_argsort(...) tdm_argsort(__VA_ARGS__, TDM_HERE)
+#define tdm_sort(...) tdm_sort(__VA_ARGS__, TDM_HERE)
+#define tdm_topk(...) tdm_topk(__VA_ARGS__, TDM_HERE)
 #define tdm_dot_general(...) tdm_dot_general(__VA_ARGS__, TDM_HERE)
 #define tdm_matmul(...) tdm_matmul(__VA_ARGS__, TDM_HERE)
 #define tdm_linear(...) tdm_linear(__VA_ARGS__, TDM_HERE)
@@ -468,10 +533,18 @@ TDM_API void tdm_exec_free(tdm_exec *e);
 #define tdm_logsumexp(...) tdm_logsumexp(__VA_ARGS__, TDM_HERE)
 #define tdm_softmax(...) tdm_softmax(__VA_ARGS__, TDM_HERE)
 #define tdm_log_softmax(...) tdm_log_softmax(__VA_ARGS__, TDM_HERE)
+#define tdm_softmin(...) tdm_softmin(__VA_ARGS__, TDM_HERE)
 #define tdm_layer_norm(...) tdm_layer_norm(__VA_ARGS__, TDM_HERE)
+#define tdm_rms_norm(...) tdm_rms_norm(__VA_ARGS__, TDM_HERE)
+#define tdm_group_norm(...) tdm_group_norm(__VA_ARGS__, TDM_HERE)
+#define tdm_batch_norm(...) tdm_batch_norm(__VA_ARGS__, TDM_HERE)
+#define tdm_normalize(...) tdm_normalize(__VA_ARGS__, TDM_HERE)
+#define tdm_cosine_similarity(...) tdm_cosine_similarity(__VA_ARGS__, TDM_HERE)
 #define tdm_uniform(...) tdm_uniform(__VA_ARGS__, TDM_HERE)
 #define tdm_normal(...) tdm_normal(__VA_ARGS__, TDM_HERE)
 #define tdm_dropout(...) tdm_dropout(__VA_ARGS__, TDM_HERE)
+#define tdm_bernoulli(...) tdm_bernoulli(__VA_ARGS__, TDM_HERE)
+#define tdm_randperm(...) tdm_randperm(__VA_ARGS__, TDM_HERE)
 #define tdm_assign(...) tdm_assign(__VA_ARGS__, TDM_HERE)
 #define tdm_input(...) tdm_input(__VA_ARGS__, TDM_HERE)
 #define tdm_output(...) tdm_output(__VA_ARGS__, TDM_HERE)

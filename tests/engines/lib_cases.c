@@ -37,6 +37,7 @@ void cases_all(case_list *l)
     cases_products(l);
     cases_structure(l);
     cases_composites(l);
+    cases_norms(l);
     cases_attention(l);
     cases_losses(l);
     cases_optim(l);

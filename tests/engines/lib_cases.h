@@ -50,6 +50,7 @@ void cases_scans(case_list *l);
 void cases_products(case_list *l);
 void cases_leaves(case_list *l);
 void cases_composites(case_list *l);
+void cases_norms(case_list *l);
 void cases_attention(case_list *l);
 void cases_structure(case_list *l);
 void cases_optim(case_list *l);
