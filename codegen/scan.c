@@ -65,35 +65,106 @@ static LLVMValueRef beats(cg *c, ir_op op, ir_dtype d, LLVMValueRef v, LLVMValue
     return LLVMBuildOr(c->b, wins, nan, "");
 }
 
-static void emit_search(cg_kernel *k, const ir_node *n)
+/* The best of elements [from, to) of a row, beginning with `best` at place *at. */
+static LLVMValueRef search_on(cg_kernel *k, const ir_node *n, const search *a, LLVMValueRef row, int64_t from,
+                              LLVMValueRef best, LLVMValueRef *at)
 {
     cg *c = k->c;
     ir_dtype d = (ir_dtype)k->g->nodes[n->x[0]].type.dtype;
-    search a = describe_search(&k->g->nodes[n->x[0]].type, n->attrs);
-    LLVMValueRef x = cg_base(k, n->x[0]), y = cg_base(k, k->k->root), zero = cg_i64(c, 0);
+
+    if (from >= a->n)
+        return best;
+    cg_loop i = cg_loop_open(c, cg_i64(c, from), cg_i64(c, a->n), 1, "i");
+    LLVMValueRef so_far = cg_carry(c, &i, best), where = cg_carry(c, &i, *at);
+    LLVMValueRef v = cg_load_scalar(c, cg_element(c, row, d, flat_offset(c, &a->inner, i.index)), d);
+    LLVMValueRef take = beats(c, n->op, d, v, so_far);
+    LLVMValueRef next = LLVMBuildSelect(c->b, take, v, so_far, "");
+    LLVMValueRef next_at = LLVMBuildSelect(c->b, take, i.index, where, "");
+    cg_loop_close(c, &i);
+    *at = cg_carried(c, &i, where, *at, next_at);
+    return cg_carried(c, &i, so_far, best, next);
+}
+
+/* The best of the lanes: of equals, or of several NaN, the one at the first place. */
+static LLVMValueRef best_lane(cg *c, ir_op op, ir_dtype d, LLVMValueRef lanes, LLVMValueRef bases, int count,
+                              LLVMValueRef *at)
+{
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(c->ctx), i64 = LLVMInt64TypeInContext(c->ctx);
+    LLVMValueRef best = NULL;
+
+    for (int l = 0; l < count; l++) {
+        LLVMValueRef id = LLVMConstInt(i32, (unsigned)l, 0), v = LLVMBuildExtractElement(c->b, lanes, id, "");
+        LLVMValueRef place = LLVMBuildZExt(c->b, LLVMBuildExtractElement(c->b, bases, id, ""), i64, "");
+        place = LLVMBuildAdd(c->b, place, cg_i64(c, l), "");
+        if (l == 0) {
+            best = v;
+            *at = place;
+            continue;
+        }
+        LLVMValueRef less = beats(c, op, d, best, v), more = beats(c, op, d, v, best);
+        LLVMValueRef tie = LLVMBuildNot(c->b, LLVMBuildOr(c->b, less, more, ""), "");
+        LLVMValueRef before = LLVMBuildICmp(c->b, LLVMIntULT, place, *at, "");
+        LLVMValueRef take = LLVMBuildOr(c->b, more, LLVMBuildAnd(c->b, tie, before, ""), "");
+        best = LLVMBuildSelect(c->b, take, v, best, "");
+        *at = LLVMBuildSelect(c->b, take, place, *at, "");
+    }
+    return best;
+}
+
+/* Elements [0, main) of a contiguous row: each lane has its own best, and the place of its vector. */
+static LLVMValueRef search_lanes(cg_kernel *k, const ir_node *n, LLVMValueRef row, int64_t main, int lanes,
+                                 LLVMValueRef *at)
+{
+    cg *c = k->c;
+    ir_dtype d = (ir_dtype)k->g->nodes[n->x[0]].type.dtype;
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(c->ctx);
+
+    c->lanes = lanes;
+    LLVMValueRef first = cg_load_at(k, row, d, cg_i64(c, 0), 1), none = LLVMConstNull(cg_vector_of(c, i32));
+    LLVMValueRef best = first, bases = none;
+    if (main > lanes) {
+        cg_loop i = cg_loop_open(c, cg_i64(c, lanes), cg_i64(c, main), lanes, "i");
+        LLVMValueRef so_far = cg_carry(c, &i, first), where = cg_carry(c, &i, none);
+        LLVMValueRef v = cg_load_at(k, row, d, i.index, 1), take = beats(c, n->op, d, v, so_far);
+        LLVMValueRef base = cg_splat(c, LLVMBuildTrunc(c->b, i.index, i32, ""));
+        LLVMValueRef next = LLVMBuildSelect(c->b, take, v, so_far, "");
+        LLVMValueRef next_base = LLVMBuildSelect(c->b, take, base, where, "");
+        cg_loop_close(c, &i);
+        best = cg_carried(c, &i, so_far, first, next);
+        bases = cg_carried(c, &i, where, none, next_base);
+    }
+    c->lanes = 1;
+    return best_lane(c, n->op, d, best, bases, lanes, at);
+}
+
+static void emit_search(cg_kernel *k, const ir_node *n)
+{
+    cg *c = k->c;
+    const ir_type *t = &k->g->nodes[n->x[0]].type;
+    ir_dtype d = (ir_dtype)t->dtype;
+    search a = describe_search(t, n->attrs);
+    bool contiguous = n->attrs->axes[0] == t->rank - n->attrs->n && a.n <= INT32_MAX;
+    int lanes = contiguous && a.n >= 2 * c->lanes ? c->lanes : 1;
+    LLVMValueRef x = cg_base(k, n->x[0]), y = cg_base(k, k->k->root), at = cg_i64(c, 0);
 
     c->lanes = 1;
     k->units = a.rows;
-    k->grain = cg_grain(k->units, (double)a.n);
+    k->grain = cg_grain(k->units, 20 + 2.0 * (double)a.n / lanes);
     cg_loop l = cg_loop_open(c, k->begin, k->end, 1, "row");
     LLVMValueRef row = cg_element(c, x, d, flat_offset(c, &a.outer, l.index));
-    LLVMValueRef first = cg_load_scalar(c, row, d), at = zero;
-    if (a.n > 1) {
-        cg_loop i = cg_loop_open(c, cg_i64(c, 1), cg_i64(c, a.n), 1, "i");
-        LLVMValueRef best = cg_carry(c, &i, first), where = cg_carry(c, &i, zero);
-        LLVMValueRef v = cg_load_scalar(c, cg_element(c, row, d, flat_offset(c, &a.inner, i.index)), d);
-        LLVMValueRef take = beats(c, n->op, d, v, best);
-        LLVMValueRef next = LLVMBuildSelect(c->b, take, v, best, "");
-        LLVMValueRef next_at = LLVMBuildSelect(c->b, take, i.index, where, "");
-        cg_loop_close(c, &i);
-        cg_carried(c, &i, best, first, next);
-        at = cg_carried(c, &i, where, zero, next_at);
+    if (lanes > 1) {
+        LLVMValueRef best = search_lanes(k, n, row, a.n / lanes * lanes, lanes, &at);
+        search_on(k, n, &a, row, a.n / lanes * lanes, best, &at);
+    } else {
+        search_on(k, n, &a, row, 1, cg_load_scalar(c, row, d), &at);
     }
     cg_store_at(k, y, IR_DT_i64, l.index, 1, at);
     cg_loop_close(c, &l);
 }
 
 /* ---- scans ---- */
+
+enum { MOST_VECTORS = 8, MOST_ROWS = 4 };
 
 typedef struct scan {
     cg_kernel *k;
@@ -102,7 +173,9 @@ typedef struct scan {
     ir_dtype dtype;
     int64_t rows, inner;         /* extent of the axis; elements between its neighbours */
     int64_t across, within;      /* elements between lanes; lanes that follow one another so */
+    int vectors;                 /* side by side in a unit */
     LLVMValueRef x[2], y, first; /* first: element 0 of lane 0, in the scan's order */
+    LLVMValueRef mask[MOST_VECTORS];
 } scan;
 
 static ir_op reduce_of(ir_op scan_op)
@@ -132,74 +205,125 @@ static scan describe_scan(cg_kernel *k, const ir_node *n)
     return s;
 }
 
-/* Linear index of element i of lane 0. */
-static LLVMValueRef place(const scan *s, LLVMValueRef i)
+/* Linear index of element i of lane 0 of a vector. */
+static LLVMValueRef place(const scan *s, LLVMValueRef i, int vector)
 {
     cg *c = s->k->c;
     int64_t step = s->n->attrs->scan.reverse ? -s->inner : s->inner;
+    LLVMValueRef at = LLVMBuildAdd(c->b, s->first, LLVMBuildMul(c->b, i, cg_i64(c, step), ""), "");
 
-    return LLVMBuildAdd(c->b, s->first, LLVMBuildMul(c->b, i, cg_i64(c, step), ""), "");
+    return vector ? LLVMBuildAdd(c->b, at, cg_i64(c, (int64_t)vector * c->lanes * s->across), "") : at;
 }
 
-static LLVMValueRef load(const scan *s, int operand, LLVMValueRef i)
+static LLVMValueRef load(const scan *s, int operand, LLVMValueRef i, int vector)
 {
-    return cg_load_at(s->k, s->x[operand], s->dtype, place(s, i), s->across);
+    s->k->mask = s->mask[vector];
+    return cg_load_at(s->k, s->x[operand], s->dtype, place(s, i, vector), s->across);
 }
 
-static void store(const scan *s, LLVMValueRef i, LLVMValueRef v)
+static void store(const scan *s, LLVMValueRef i, int vector, LLVMValueRef v)
 {
-    cg_store_at(s->k, s->y, s->dtype, place(s, i), s->across, v);
+    s->k->mask = s->mask[vector];
+    cg_store_at(s->k, s->y, s->dtype, place(s, i, vector), s->across, v);
 }
 
-/* Elements [from, to): a chain from the neutral value, joined to `before`; returns the last joined value. */
-static LLVMValueRef emit_block(const scan *s, LLVMValueRef from, LLVMValueRef to, LLVMValueRef before)
+/* Elements [from, to): chains from the neutral value, joined to `before`, which becomes the last joined
+ * values. */
+static void emit_block(const scan *s, LLVMValueRef from, LLVMValueRef to, LLVMValueRef *before)
 {
     cg *c = s->k->c;
-    LLVMValueRef neutral = cg_neutral(c, &s->step);
+    LLVMValueRef neutral = cg_neutral(c, &s->step), acc[MOST_VECTORS], last[MOST_VECTORS];
+    LLVMValueRef next[MOST_VECTORS], joined[MOST_VECTORS];
     cg_loop l = cg_loop_open(c, from, to, 1, "i");
-    LLVMValueRef acc = cg_carry(c, &l, neutral), last = cg_carry(c, &l, before);
-    LLVMValueRef next = cg_combine(c, &s->step, acc, load(s, 0, l.index));
-    LLVMValueRef joined = cg_combine(c, &s->step, before, next);
 
-    store(s, l.index, joined);
+    for (int v = 0; v < s->vectors; v++) {
+        acc[v] = cg_carry(c, &l, neutral);
+        last[v] = cg_carry(c, &l, before[v]);
+    }
+    for (int v = 0; v < s->vectors; v++) {
+        next[v] = cg_combine(c, &s->step, acc[v], load(s, 0, l.index, v));
+        joined[v] = cg_combine(c, &s->step, before[v], next[v]);
+        store(s, l.index, v, joined[v]);
+    }
     cg_loop_close(c, &l);
-    cg_carried(c, &l, acc, neutral, next);
-    return cg_carried(c, &l, last, before, joined);
+    for (int v = 0; v < s->vectors; v++) {
+        cg_carried(c, &l, acc[v], neutral, next[v]);
+        before[v] = cg_carried(c, &l, last[v], before[v], joined[v]);
+    }
 }
 
 static void emit_blocks(const scan *s)
 {
     cg *c = s->k->c;
     LLVMValueRef rows = cg_i64(c, s->rows), neutral = cg_neutral(c, &s->step);
+    LLVMValueRef before[MOST_VECTORS], next[MOST_VECTORS];
 
+    for (int v = 0; v < s->vectors; v++)
+        before[v] = neutral;
     if (s->rows <= CG_ROW_BLOCK) {
-        emit_block(s, cg_i64(c, 0), rows, neutral);
+        emit_block(s, cg_i64(c, 0), rows, before);
         return;
     }
     cg_loop l = cg_loop_open(c, cg_i64(c, 0), rows, CG_ROW_BLOCK, "block");
-    LLVMValueRef before = cg_carry(c, &l, neutral);
+    for (int v = 0; v < s->vectors; v++)
+        next[v] = before[v] = cg_carry(c, &l, neutral);
     LLVMValueRef end = LLVMBuildAdd(c->b, l.index, cg_i64(c, CG_ROW_BLOCK), "");
     LLVMValueRef less = LLVMBuildICmp(c->b, LLVMIntSLT, end, rows, "");
-    LLVMValueRef next = emit_block(s, l.index, LLVMBuildSelect(c->b, less, end, rows, ""), before);
+    emit_block(s, l.index, LLVMBuildSelect(c->b, less, end, rows, ""), next);
     cg_loop_close(c, &l);
-    cg_carried(c, &l, before, neutral, next);
+    for (int v = 0; v < s->vectors; v++)
+        cg_carried(c, &l, before[v], neutral, next[v]);
 }
 
 /* y[0] = z[0]; y[i] = fma(x[i], y[i - 1], z[i]) */
 static void emit_linear(const scan *s)
 {
     cg *c = s->k->c;
-    LLVMValueRef zero = cg_i64(c, 0), start = load(s, 1, zero);
+    LLVMValueRef zero = cg_i64(c, 0), start[MOST_VECTORS], acc[MOST_VECTORS], next[MOST_VECTORS];
 
-    store(s, zero, start);
+    for (int v = 0; v < s->vectors; v++) {
+        start[v] = load(s, 1, zero, v);
+        store(s, zero, v, start[v]);
+    }
     if (s->rows == 1)
         return;
     cg_loop l = cg_loop_open(c, cg_i64(c, 1), cg_i64(c, s->rows), 1, "i");
-    LLVMValueRef acc = cg_carry(c, &l, start);
-    LLVMValueRef next = cg_fma(c, load(s, 0, l.index), acc, load(s, 1, l.index));
-    store(s, l.index, next);
+    for (int v = 0; v < s->vectors; v++)
+        acc[v] = cg_carry(c, &l, start[v]);
+    for (int v = 0; v < s->vectors; v++) {
+        next[v] = cg_fma(c, load(s, 0, l.index, v), acc[v], load(s, 1, l.index, v));
+        store(s, l.index, v, next[v]);
+    }
     cg_loop_close(c, &l);
-    cg_carried(c, &l, acc, start, next);
+    for (int v = 0; v < s->vectors; v++)
+        cg_carried(c, &l, acc[v], start[v], next[v]);
+}
+
+/* The lanes of each vector that are left of `left` lanes. */
+static void set_masks(scan *s, LLVMValueRef left)
+{
+    cg *c = s->k->c;
+    LLVMTypeRef i64 = LLVMInt64TypeInContext(c->ctx);
+
+    for (int v = 0; v < s->vectors; v++) {
+        LLVMValueRef mine[2] = {LLVMBuildSub(c->b, left, cg_i64(c, (int64_t)v * c->lanes), ""),
+                                cg_i64(c, c->lanes)};
+        LLVMValueRef some[2] = {cg_intrinsic(c, "llvm.smin", &i64, 1, mine, 2), cg_i64(c, 0)};
+        s->mask[v] = cg_tail_mask(s->k, cg_i64(c, 0), cg_intrinsic(c, "llvm.smax", &i64, 1, some, 2));
+    }
+}
+
+/* Few lanes where each is a row of its own: they are read one by one. */
+static void choose_lanes(scan *s)
+{
+    cg *c = s->k->c;
+
+    while (c->lanes > 1 && (c->lanes >= 2 * s->within || (s->across != 1 && c->lanes > MOST_ROWS)))
+        c->lanes /= 2;
+    s->vectors = s->across == 1 ? MOST_VECTORS : 1;
+    while (s->vectors > 1 && ((int64_t)s->vectors * c->lanes >= 2 * s->within ||
+                              (c->lanes == 1 && s->within % s->vectors))) /* a scalar has no mask */
+        s->vectors /= 2;
 }
 
 static void emit_lanes(cg_kernel *k, const ir_node *n)
@@ -207,24 +331,19 @@ static void emit_lanes(cg_kernel *k, const ir_node *n)
     cg *c = k->c;
     scan s = describe_scan(k, n);
 
-    while (c->lanes > 1 && c->lanes >= 2 * s.within)
-        c->lanes /= 2;
-    int64_t tiles = (s.within + c->lanes - 1) / c->lanes,
-            outer = ir_type_elements(&n->type) / s.rows / s.within;
-    k->units = outer * tiles;
-    k->grain = cg_grain(k->units, 20 + 2.0 * (double)s.rows * (s.across == 1 ? 1 : c->lanes / 2));
+    choose_lanes(&s);
+    int64_t width = (int64_t)s.vectors * c->lanes, tiles = (s.within + width - 1) / width;
+    k->units = ir_type_elements(&n->type) / s.rows / s.within * tiles;
+    k->grain = cg_grain(k->units, 20 + 0.5 * (double)s.rows * (double)(s.across == 1 ? s.vectors : c->lanes));
     cg_loop l = cg_loop_open(c, k->begin, k->end, 1, "unit");
     LLVMValueRef t = cg_i64(c, tiles), line = LLVMBuildUDiv(c->b, l.index, t, "");
-    LLVMValueRef lane = LLVMBuildMul(c->b, LLVMBuildURem(c->b, l.index, t, ""), cg_i64(c, c->lanes), "");
+    LLVMValueRef lane = LLVMBuildMul(c->b, LLVMBuildURem(c->b, l.index, t, ""), cg_i64(c, width), "");
     LLVMValueRef at = LLVMBuildMul(c->b, line, cg_i64(c, s.rows * s.inner), "");
     s.first = LLVMBuildAdd(c->b, at, LLVMBuildMul(c->b, lane, cg_i64(c, s.across), ""), "");
     if (n->attrs->scan.reverse)
         s.first = LLVMBuildAdd(c->b, s.first, cg_i64(c, (s.rows - 1) * s.inner), "");
-    if (s.within % c->lanes) {
-        LLVMTypeRef i64 = LLVMInt64TypeInContext(c->ctx);
-        LLVMValueRef left[2] = {LLVMBuildSub(c->b, cg_i64(c, s.within), lane, ""), cg_i64(c, c->lanes)};
-        k->mask = cg_tail_mask(k, cg_i64(c, 0), cg_intrinsic(c, "llvm.smin", &i64, 1, left, 2));
-    }
+    if (s.within % width)
+        set_masks(&s, LLVMBuildSub(c->b, cg_i64(c, s.within), lane, ""));
     if (n->op == IR_linear_scan)
         emit_linear(&s);
     else

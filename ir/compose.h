@@ -28,7 +28,7 @@ ir_val ir_c_softmax(ir_sink *s, ir_val x, int axis);
 ir_val ir_c_log_softmax(ir_sink *s, ir_val x, int axis);
 /* the scale of the sum falls as the maximum so far grows: no overflow */
 ir_val ir_c_logcumsumexp(ir_sink *s, ir_val x, int axis);
-ir_val ir_c_softmin(ir_sink *s, ir_val x, int axis);  /* softmax of -x */
+ir_val ir_c_softmin(ir_sink *s, ir_val x, int axis); /* softmax of -x */
 /* compose_loss.c: of every element, or of every row of the last axis, then mean, sum or neither */
 typedef enum { IR_REDUCE_MEAN, IR_REDUCE_SUM, IR_REDUCE_NONE } ir_reduction;
 ir_val ir_c_l1(ir_sink *s, ir_val x, ir_val target, ir_reduction r);

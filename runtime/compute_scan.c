@@ -1,13 +1,13 @@
 /* runtime/compute_scan.c: what walks along one axis: scans (numerics rule 13) and argsort.
  *
  *   x [4, 600, 5] axis 1   ->   4 x (600 rows of 5 columns): units are tiles of columns
- *   x [40, 600]   axis 1   ->   40 rows, 8 to a unit: their chains overlap
+ *   x [40, 600]   axis 1   ->   40 rows, 4 to a unit: their chains overlap
  *
  * Operands that are not row-major are copied first. */
 #include "runtime/compute.h"
 #include "runtime/sort.h"
 
-enum { ROWS_TOGETHER = 8 };
+enum { ROWS_TOGETHER = 4, LEAST_COLUMNS = 64 };
 
 typedef struct scan_work {
     rt_scan_fn *fn;
@@ -42,11 +42,13 @@ static void scan_chunk(void *const *args, int64_t begin, int64_t end)
 
 static void run_scan(const rt_engine *e, scan_work *w)
 {
-    int64_t within = w->inner == 1 ? w->lines : w->inner;
+    int64_t within = w->inner == 1 ? w->lines : w->inner, threads = e->pool ? rt_pool_threads(e->pool) : 1;
 
     w->tile = w->inner == 1 ? ROWS_TOGETHER : RT_SCAN_TILE;
+    while (w->inner > 1 && w->tile > LEAST_COLUMNS && w->lines < 2 * threads * w->tile)
+        w->tile /= 2;
     rt_split(e, scan_chunk, w, w->lines / within * ((within + w->tile - 1) / w->tile),
-             20 + 0.5 * (double)(w->n * (w->inner == 1 ? w->tile : w->tile / 8)));
+             20 + (w->inner == 1 ? 0.5 : 0.1) * (double)(w->n * w->tile));
 }
 
 static rt_scan_fn *scan_of(const rt_level *v, ir_op op, uint8_t dtype)

@@ -27,7 +27,7 @@ typedef void rt_transpose_fn(void *y, int64_t dst, const void *x, int64_t src, i
 
 #define RT_OUTER_TILE 2048
 #define RT_TILE_SLACK 16
-#define RT_SCAN_TILE 64
+#define RT_SCAN_TILE 512
 #define RT_BLOCK 512 /* numerics rules 4 and 5: additions per block of an outer sum or a product */
 
 typedef enum { RT_SUM, RT_MAX, RT_MIN, RT_PROD, RT_ALL, RT_ANY, RT_REDUCE_COUNT } rt_reduce_kind;

@@ -12,39 +12,70 @@
 /* One block: element (i, j) into the chain of column j, and what came before with it into y. */
 #define BLOCK(kind, op, dt)                                                                      \
     S_INLINE void kind##_block_##dt(s_val_##dt *y, const s_val_##dt *x, int64_t n, int64_t step, \
-                                    int64_t cols, int64_t across, s_val_##dt *restrict acc,      \
+                                    int64_t cols, s_val_##dt *restrict acc,                      \
                                     const s_val_##dt *restrict before)                           \
     {                                                                                            \
         for (int64_t i = 0; i < n; i++, x += step, y += step)                                    \
             RT_NO_ALIAS for (int64_t j = 0; j < cols; j++)                                       \
             {                                                                                    \
-                acc[j] = op##_##dt(acc[j], x[j * across]);                                       \
-                y[j * across] = op##_##dt(before[j], acc[j]);                                    \
+                acc[j] = op##_##dt(acc[j], x[j]);                                                \
+                y[j] = op##_##dt(before[j], acc[j]);                                             \
             }                                                                                    \
     }
 
-#define SCAN(kind, op, dt, start)                                                                     \
-    BLOCK(kind, op, dt)                                                                               \
-    void RT_V(rt_##kind##_##dt)(void *y, const void *const *x, int64_t n, int64_t step, int64_t cols, \
-                                int64_t across)                                                       \
-    {                                                                                                 \
-        s_val_##dt acc[RT_SCAN_TILE], before[RT_SCAN_TILE], *r = y;                                   \
-        const s_val_##dt *x0 = x[0];                                                                  \
-                                                                                                      \
-        for (int64_t j = 0; j < cols; j++)                                                            \
-            before[j] = (s_val_##dt)(start);                                                          \
-        for (int64_t b = 0; b < n; b += RT_BLOCK, x0 += RT_BLOCK * step, r += RT_BLOCK * step) {      \
-            int64_t rows = n - b < RT_BLOCK ? n - b : RT_BLOCK;                                       \
-                                                                                                      \
-            for (int64_t j = 0; j < cols; j++)                                                        \
-                acc[j] = (s_val_##dt)(start);                                                         \
-            if (across == 1)                                                                          \
-                kind##_block_##dt(r, x0, rows, step, cols, 1, acc, before);                           \
-            else                                                                                      \
-                kind##_block_##dt(r, x0, rows, step, cols, across, acc, before);                      \
-            for (int64_t j = 0; j < cols; j++)                                                        \
-                before[j] = r[(rows - 1) * step + j * across];                                        \
-        }                                                                                             \
+/* The same for `width` columns that are far apart, their chains in registers. */
+#define CHAINS(kind, op, dt, width)                                                                         \
+    S_INLINE void kind##_chains_##width##_##dt(s_val_##dt *y, const s_val_##dt *x, int64_t n, int64_t step, \
+                                               int64_t across, s_val_##dt *acc, const s_val_##dt *before)   \
+    {                                                                                                       \
+        s_val_##dt a[width], b[width];                                                                      \
+                                                                                                            \
+        for (int j = 0; j < width; j++) {                                                                   \
+            a[j] = acc[j];                                                                                  \
+            b[j] = before[j];                                                                               \
+        }                                                                                                   \
+        for (int64_t i = 0; i < n; i++, x += step, y += step)                                               \
+            _Pragma("GCC unroll 4") for (int j = 0; j < width; j++)                                         \
+            {                                                                                               \
+                a[j] = op##_##dt(a[j], x[j * across]);                                                      \
+                y[j * across] = op##_##dt(b[j], a[j]);                                                      \
+            }                                                                                               \
+    }
+
+#define SCAN(kind, op, dt, start)                                                                      \
+    BLOCK(kind, op, dt)                                                                                \
+    CHAINS(kind, op, dt, 1)                                                                            \
+    CHAINS(kind, op, dt, 4)                                                                            \
+                                                                                                       \
+    void RT_V(rt_##kind##_##dt)(void *y, const void *const *x, int64_t n, int64_t step, int64_t cols,  \
+                                int64_t across)                                                        \
+    {                                                                                                  \
+        s_val_##dt acc[RT_SCAN_TILE], before[RT_SCAN_TILE], *r = y;                                    \
+        const s_val_##dt *x0 = x[0];                                                                   \
+                                                                                                       \
+        for (int64_t j = 0; j < cols; j++)                                                             \
+            before[j] = (s_val_##dt)(start);                                                           \
+        for (int64_t b = 0; b < n; b += RT_BLOCK, x0 += RT_BLOCK * step, r += RT_BLOCK * step) {       \
+            int64_t rows = n - b < RT_BLOCK ? n - b : RT_BLOCK;                                        \
+                                                                                                       \
+            for (int64_t j = 0; j < cols; j++)                                                         \
+                acc[j] = (s_val_##dt)(start);                                                          \
+            if (across == 1)                                                                           \
+                kind##_block_##dt(r, x0, rows, step, cols, acc, before);                               \
+            for (int64_t j = 0; j < cols && across != 1;) {                                            \
+                bool four = cols - j >= 4;                                                             \
+                                                                                                       \
+                if (four)                                                                              \
+                    kind##_chains_4_##dt(r + j * across, x0 + j * across, rows, step, across, acc + j, \
+                                         before + j);                                                  \
+                else                                                                                   \
+                    kind##_chains_1_##dt(r + j * across, x0 + j * across, rows, step, across, acc + j, \
+                                         before + j);                                                  \
+                j += four ? 4 : 1;                                                                     \
+            }                                                                                          \
+            for (int64_t j = 0; j < cols; j++)                                                         \
+                before[j] = r[(rows - 1) * step + j * across];                                         \
+        }                                                                                              \
     }
 
 #define SCANS(dt, least, most)     \
