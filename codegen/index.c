@@ -1,5 +1,5 @@
-/* codegen/index.c: INDEX kernels: gather here, scatters and boxes in index_*.c, what walks along axes in scan.c;
- * each alone.
+/* codegen/index.c: INDEX kernels: gather here, scatters and boxes in index_*.c, what walks along axes in
+ * scan.c; each alone.
  *
  *   gather       y[i, j] = x[clamp(index[i]), j]; units are i */
 #include "codegen/index.h"

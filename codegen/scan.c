@@ -4,7 +4,7 @@
  *   cumsum ..    lanes are columns, or where the axis is the last one, rows; units are vectors of them
  *   argsort      units are rows; each is one call of the runtime's sort, the eager engine's own */
 #include "codegen/codegen.h"
-#include "codegen/eval.h"
+#include "codegen/index.h"
 #include "codegen/reduce.h"
 
 /* ---- argmax, argmin ---- */
@@ -29,23 +29,6 @@ static search describe_search(const ir_type *t, const ir_attrs *attrs)
         *(reduced ? &a.n : &a.rows) *= t->dims[i];
     }
     return a;
-}
-
-/* Linear index of flat element i of the map's box. */
-static LLVMValueRef flat_offset(cg *c, const ir_map *m, LLVMValueRef i)
-{
-    LLVMValueRef sum = cg_i64(c, 0);
-    int first = 0;
-
-    while (first < m->rank && m->extent[first] == 1)
-        first++;
-    for (int d = m->rank - 1; d >= first; d--) {
-        LLVMValueRef e = cg_i64(c, m->extent[d]), digit = d > first ? LLVMBuildURem(c->b, i, e, "") : i;
-        if (d > first)
-            i = LLVMBuildUDiv(c->b, i, e, "");
-        sum = LLVMBuildAdd(c->b, sum, LLVMBuildMul(c->b, digit, cg_i64(c, m->stride[d]), ""), "");
-    }
-    return sum;
 }
 
 static LLVMValueRef row_value(cg *c, ir_op op, ir_dtype d, LLVMValueRef a, LLVMValueRef b)
@@ -76,7 +59,7 @@ static LLVMValueRef search_on(cg_kernel *k, const ir_node *n, const search *a, L
         return best;
     cg_loop i = cg_loop_open(c, cg_i64(c, from), cg_i64(c, a->n), 1, "i");
     LLVMValueRef so_far = cg_carry(c, &i, best), where = cg_carry(c, &i, *at);
-    LLVMValueRef v = cg_load_scalar(c, cg_element(c, row, d, flat_offset(c, &a->inner, i.index)), d);
+    LLVMValueRef v = cg_load_scalar(c, cg_element(c, row, d, cg_index_flat(c, &a->inner, i.index)), d);
     LLVMValueRef take = beats(c, n->op, d, v, so_far);
     LLVMValueRef next = LLVMBuildSelect(c->b, take, v, so_far, "");
     LLVMValueRef next_at = LLVMBuildSelect(c->b, take, i.index, where, "");
@@ -151,7 +134,7 @@ static void emit_search(cg_kernel *k, const ir_node *n)
     k->units = a.rows;
     k->grain = cg_grain(k->units, 20 + 2.0 * (double)a.n / lanes);
     cg_loop l = cg_loop_open(c, k->begin, k->end, 1, "row");
-    LLVMValueRef row = cg_element(c, x, d, flat_offset(c, &a.outer, l.index));
+    LLVMValueRef row = cg_element(c, x, d, cg_index_flat(c, &a.outer, l.index));
     if (lanes > 1) {
         LLVMValueRef best = search_lanes(k, n, row, a.n / lanes * lanes, lanes, &at);
         search_on(k, n, &a, row, a.n / lanes * lanes, best, &at);

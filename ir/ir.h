@@ -113,8 +113,8 @@ typedef enum {
     IR_CONCAT,    /* operands side by side                                                 */
     IR_REDUCE,    /* reduce_sum reduce_max ..: a run of axes becomes one element           */
     IR_CONTRACT,  /* dot_general                                                           */
-    IR_INDEX      /* whole operands in memory: gather, scatters, dynamic_slice, dynamic_update, whose places are
-                     known at run time; argmax, scans, argsort, which walk along axes */
+    IR_INDEX /* whole operands in memory: gather, scatters, dynamic_slice, dynamic_update, whose places are
+                known at run time; argmax, scans, argsort, which walk along axes */
 } ir_class;
 
 enum { /* facts */
@@ -143,7 +143,8 @@ typedef struct ir_op_info {
 
 extern const ir_op_info ir_ops[IR_OP_COUNT];
 bool ir_op_parse(const char *s, size_t n, ir_op *out);
-bool ir_op_walks_axes(ir_op op); /* argmax, argmin, scans, argsort: those of class INDEX that take no places */
+/* argmax, argmin, scans, argsort: those of class INDEX that take no places */
+bool ir_op_walks_axes(ir_op op);
 /* The op that a scatter combines what is there and its update with; IR_OP_COUNT: none, the update replaces.
  */
 ir_op ir_scatter_op(ir_op op);
