@@ -169,4 +169,23 @@ ir_val ir_c_put_along_axis(ir_sink *s, ir_op op, ir_val x, ir_val index, ir_val 
 ir_val ir_c_gather_nd(ir_sink *s, ir_val x, ir_val index, int batch);
 ir_val ir_c_scatter_nd(ir_sink *s, ir_op op, ir_val x, ir_val index, ir_val update, int batch);
 
+/* compose_activation.c: pointwise; PyTorch's formulas and gradients at kinks */
+ir_val ir_c_leaky_relu(ir_sink *s, ir_val x, double slope);
+ir_val ir_c_elu(ir_sink *s, ir_val x, double alpha);
+ir_val ir_c_selu(ir_sink *s, ir_val x);
+ir_val ir_c_celu(ir_sink *s, ir_val x, double alpha);
+ir_val ir_c_prelu(ir_sink *s, ir_val x, ir_val w); /* w: one element, or [extent of axis 1] */
+ir_val ir_c_softplus(ir_sink *s, ir_val x, double beta, double threshold);
+ir_val ir_c_log_sigmoid(ir_sink *s, ir_val x);
+ir_val ir_c_mish(ir_sink *s, ir_val x);
+ir_val ir_c_softsign(ir_sink *s, ir_val x);
+ir_val ir_c_tanhshrink(ir_sink *s, ir_val x);
+ir_val ir_c_hardtanh(ir_sink *s, ir_val x, double lo, double hi);
+ir_val ir_c_relu6(ir_sink *s, ir_val x);
+ir_val ir_c_hardsigmoid(ir_sink *s, ir_val x);
+ir_val ir_c_hardswish(ir_sink *s, ir_val x);
+ir_val ir_c_reciprocal(ir_sink *s, ir_val x);
+ir_val ir_c_lerp(ir_sink *s, ir_val x, ir_val z, ir_val w); /* broadcast */
+ir_val ir_c_remainder(ir_sink *s, ir_val x, ir_val z);      /* broadcast */
+
 #endif

@@ -40,6 +40,7 @@ void cases_all(case_list *l)
     cases_norms(l);
     cases_attention(l);
     cases_losses(l);
+    cases_activations(l);
     cases_optim(l);
 }
 

@@ -55,6 +55,7 @@ void cases_attention(case_list *l);
 void cases_structure(case_list *l);
 void cases_optim(case_list *l);
 void cases_losses(case_list *l);
+void cases_activations(case_list *l);
 void cases_all(case_list *l);
 void cases_free(case_list *l);
 
