@@ -1,4 +1,5 @@
-/* scripts/gen_ops.c: prints docs/ops.md from ir/ops.def: the table in the docs can't drift from the code.
+/* scripts/gen_ops.c: prints docs/ops.md from ir/ops.def and the errors measured in docs/ulp.md: the table in
+ * the docs can't drift from the code.
  *
  *   OP_UNARY(tanh, IR_EXPENSIVE, D_FLOAT, .., "hyperbolic tangent", CALL1(tanh, x), mul(dy, ..), "")
  *   ->  | `tanh` | float | hyperbolic tangent | `mul(dy, ..)` | |
@@ -32,6 +33,31 @@ static void dtypes(const char *set)
         fputs(set, stdout);
 }
 
+static char measured[1 << 16]; /* docs/ulp.md */
+
+/* False: no such file. */
+static int read_measured(const char *path)
+{
+    FILE *f = fopen(path, "r");
+
+    if (!f)
+        return 0;
+    measured[fread(measured, 1, sizeof measured - 1, f)] = '\0';
+    fclose(f);
+    return 1;
+}
+
+/* The fourth cell of the line `| name | dtype | inputs | ulp | at |`; nothing for ops without a program. */
+static void ulp(const char *name, const char *dtype, const char *before)
+{
+    char key[64], value[16];
+
+    snprintf(key, sizeof key, "\n| %s | %s |", name, dtype);
+    const char *at = strstr(measured, key);
+    if (at && sscanf(at + strlen(key), "%*[^|]| %15s", value) == 1)
+        printf("%s%s %s", before, value, dtype);
+}
+
 static void row(const char *name, const char *types, const char *formula, const char *grad, const char *kink)
 {
     printf("| `%s` | ", name);
@@ -42,6 +68,9 @@ static void row(const char *name, const char *types, const char *formula, const 
     cell(grad);
     fputs(" | ", stdout);
     cell(kink);
+    fputs(" | ", stdout);
+    ulp(name, "f32", "");
+    ulp(name, "f64", ", ");
     puts(" |");
 }
 
@@ -69,18 +98,25 @@ static const char *named_rule(const char *vjp)
 
 static void section(const char *title)
 {
-    printf("\n## %s\n\n| op | dtypes | value | gradient of each operand | at kinks and ties |\n", title);
-    puts("|---|---|---|---|---|");
+    printf("\n## %s\n\n| op | dtypes | value | gradient of each operand | at kinks and ties | max ulp |\n",
+           title);
+    puts("|---|---|---|---|---|---|");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc != 2 || !read_measured(argv[1])) {
+        fprintf(stderr, "usage: gen-ops docs/ulp.md\n");
+        return 2;
+    }
     puts(
         "# Ops\n\n"
         "Generated from `ir/ops.def` by `cmake --build build --target ops-table`; do not edit.\n\n"
         "`x`, `z` are operands (`p` a condition), `y` the result, `dy` its gradient. Rules are written with\n"
         "the emit helpers of `ir/emit.h`; `k(v, c)` is the constant `c` of `v`'s type. Longer rules are\n"
-        "functions in `ir/vjp*.c`.");
+        "functions in `ir/vjp*.c`. Operands and result of a pointwise op have one shape (the public\n"
+        "functions broadcast, as NumPy does). The last column is the largest error measured\n"
+        "([ulp.md](ulp.md)); ops without it round as [numerics.md](numerics.md) says.");
 
     section("Pointwise, one operand");
 #define OP_UNARY(name, facts, types, lo, hi, flops, saves, formula, VALUE, GRAD, kink) \
