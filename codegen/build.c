@@ -10,18 +10,19 @@ LLVMTypeRef cg_scalar_type(cg *c, ir_dtype d)
 {
     switch (d) {
     case IR_DT_bool: return LLVMInt1TypeInContext(c->ctx);
-    case IR_DT_u8: return LLVMInt8TypeInContext(c->ctx);
-    case IR_DT_u32:
-    case IR_DT_i32: return LLVMInt32TypeInContext(c->ctx);
-    case IR_DT_i64: return LLVMInt64TypeInContext(c->ctx);
+    case IR_DT_f16:
+    case IR_DT_bf16:
     case IR_DT_f32: return LLVMFloatTypeInContext(c->ctx);
-    default: return LLVMDoubleTypeInContext(c->ctx);
+    case IR_DT_f64: return LLVMDoubleTypeInContext(c->ctx);
+    default: return LLVMIntTypeInContext(c->ctx, 8 * (unsigned)ir_dtype_size(d));
     }
 }
 
 LLVMTypeRef cg_memory_type(cg *c, ir_dtype d)
 {
-    return d == IR_DT_bool ? LLVMInt8TypeInContext(c->ctx) : cg_scalar_type(c, d);
+    bool as_is = d != IR_DT_bool && !ir_dtype_is_half(d);
+
+    return as_is ? cg_scalar_type(c, d) : LLVMIntTypeInContext(c->ctx, 8 * (unsigned)ir_dtype_size(d));
 }
 
 LLVMTypeRef cg_vector_of(cg *c, LLVMTypeRef elem)
@@ -50,8 +51,11 @@ LLVMValueRef cg_real(cg *c, ir_dtype d, double v)
 {
     LLVMTypeRef t = cg_scalar_type(c, d);
 
-    if (ir_dtype_is_float(d))
-        return cg_splat(c, LLVMConstReal(t, d == IR_DT_f32 ? (double)(float)v : v));
+    if (ir_dtype_is_float(d)) {
+        double rounded;
+        ir_element_set(d, &rounded, v);
+        return cg_splat(c, LLVMConstReal(t, ir_element_get(d, &rounded)));
+    }
     if (d == IR_DT_bool)
         return cg_splat(c, LLVMConstInt(t, v != 0, 0));
     return cg_splat(c, LLVMConstInt(t, (unsigned long long)(int64_t)v, 1));

@@ -1,8 +1,9 @@
 /* codegen/cg.h: the state of one module being emitted, and the small builders that every emitter uses.
  *
  * Values in registers: numeric dtypes are vectors of `lanes` elements (plain scalars when lanes == 1); bool
- * is i1 (vector of i1) in registers and one byte, 0 or 1, in memory.  All dtypes of one kernel use the same
- * number of lanes. */
+ * is i1 (vector of i1) in registers and one byte, 0 or 1, in memory; f16 and bf16 are f32 in registers,
+ * always a value of the dtype, and 16 bits in memory.  All dtypes of one kernel use the same number of lanes.
+ */
 #ifndef TANDEM_CG_H
 #define TANDEM_CG_H
 
@@ -19,11 +20,12 @@ typedef struct cg {
     int lanes;       /* of the values being emitted now: 1, 4, 8 or 16 */
     bool has_fma;    /* target has FMA; else llvm.fma becomes a libm call, which is exact too */
     bool has_gather; /* target has fast gathers: AVX2 and up */
+    bool has_f16c;   /* target converts f16: else by integer steps */
     ir_error *err;
 } cg;
 
-LLVMTypeRef cg_scalar_type(cg *c, ir_dtype d); /* register type of one element: bool is i1 */
-LLVMTypeRef cg_memory_type(cg *c, ir_dtype d); /* bool is i8 */
+LLVMTypeRef cg_scalar_type(cg *c, ir_dtype d); /* register type of one element: bool is i1, f16 is f32 */
+LLVMTypeRef cg_memory_type(cg *c, ir_dtype d); /* bool is i8, f16 and bf16 are i16 */
 /* vector of c->lanes, or elem itself for 1 lane */
 LLVMTypeRef cg_vector_of(cg *c, LLVMTypeRef elem);
 /* scalar -> vector of c->lanes (constants fold) */
@@ -36,6 +38,14 @@ LLVMValueRef cg_lane_ids(cg *c, LLVMTypeRef int_elem); /* <0, 1, 2, ..> */
 LLVMValueRef cg_intrinsic(cg *c, const char *name, LLVMTypeRef *types, int type_count, LLVMValueRef *args,
                           int arg_count);
 LLVMValueRef cg_fma(cg *c, LLVMValueRef a, LLVMValueRef b, LLVMValueRef acc);
+
+/* codegen/half.c: f16 and bf16; scalars or vectors of any lanes. */
+LLVMValueRef cg_half_load(cg *c, ir_dtype d, LLVMValueRef bits); /* i16 -> f32 */
+LLVMValueRef cg_half_store(cg *c, ir_dtype d, LLVMValueRef v);   /* f32, a value of d -> i16 */
+LLVMValueRef cg_half_round(cg *c, ir_dtype d, LLVMValueRef v);   /* f32 -> f32, a value of d */
+/* f64 -> f32 rounded to odd: cg_half_round then rounds once */
+LLVMValueRef cg_half_odd(cg *c, LLVMValueRef v);
+LLVMValueRef cg_half_sticky(cg *c, ir_dtype d, LLVMValueRef v); /* u64, i64: fits f64, rounds alike */
 
 /* codegen/scalar.c: the VALUE column as LLVM.  x[] in register form, dtype of the first numeric operand;
  * `linear` is the element's linear index as i64 vector (generators only, else NULL).  Result in register

@@ -233,9 +233,14 @@ ir_status cg_compile(const cg_host *host, const cg_options *o, rt_program *out, 
     ir_error local = {0};
     cg_unit u;
 
-    for (uint32_t r = 0; r < g->count; r++)
-        if (!ir_type_is_static(&g->nodes[r].type))
+    for (uint32_t r = 0; r < g->count; r++) {
+        const ir_node *n = &g->nodes[r];
+        if (!ir_type_is_static(&n->type))
             return ir_fail(e, IR_EUNSUPPORTED, "compiling needs a value for every symbolic dimension");
+        if (n->n > 0 && ir_op_widens(n->op, (ir_dtype)g->nodes[n->x[0]].type.dtype))
+            return ir_fail(e, IR_EUNSUPPORTED, "compiling needs pass widen: %s of %s", ir_ops[n->op].name,
+                           ir_dtype_name((ir_dtype)g->nodes[n->x[0]].type.dtype));
+    }
     out->kernel_count = g->kernels.count;
     out->kernels = calloc((size_t)g->kernels.count + 1, sizeof *out->kernels);
     if (!out->kernels)

@@ -81,6 +81,7 @@ static void fill_variant(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f, bo
             .lanes = u->target.lanes,
             .has_fma = u->target.has_fma,
             .has_gather = u->target.has_gather,
+            .has_f16c = u->target.has_f16c,
             .err = &m->err};
     cg_kernel k = {
         .c = &c, .g = u->g, .k = j->k, .binding = &j->binding, .vector_dim = -1, .banks = 1, .units = 1};

@@ -141,17 +141,13 @@ bool cg_term_varies(const cg_kernel *k, int term)
 static LLVMValueRef immediate(cg *c, const ir_node *n)
 {
     LLVMTypeRef t = cg_scalar_type(c, (ir_dtype)n->type.dtype);
-    const void *p = n->attrs->constant.data;
+    ir_dtype d = (ir_dtype)n->type.dtype;
+    uint64_t bits = 0;
 
-    switch (n->type.dtype) {
-    case IR_DT_bool: return LLVMConstInt(t, *(const uint8_t *)p != 0, 0);
-    case IR_DT_u8: return LLVMConstInt(t, *(const uint8_t *)p, 0);
-    case IR_DT_u32: return LLVMConstInt(t, *(const uint32_t *)p, 0);
-    case IR_DT_i32: return LLVMConstInt(t, (unsigned long long)*(const int32_t *)p, 1);
-    case IR_DT_i64: return LLVMConstInt(t, (unsigned long long)*(const int64_t *)p, 1);
-    case IR_DT_f32: return LLVMConstReal(t, (double)*(const float *)p);
-    default: return LLVMConstReal(t, *(const double *)p);
-    }
+    memcpy(&bits, n->attrs->constant.data, ir_dtype_size(d));
+    if (ir_dtype_is_float(d))
+        return LLVMConstReal(t, ir_element_get(d, &bits));
+    return LLVMConstInt(t, d == IR_DT_bool ? bits != 0 : bits, 0);
 }
 
 /* The dtype that names an op's arithmetic: the first operand that is not a condition. */

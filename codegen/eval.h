@@ -126,7 +126,7 @@ LLVMValueRef cg_load_at(cg_kernel *k, LLVMValueRef base, ir_dtype d, LLVMValueRe
 void cg_store_at(cg_kernel *k, LLVMValueRef base, ir_dtype d, LLVMValueRef linear, int64_t lane_stride,
                  LLVMValueRef v);
 LLVMValueRef cg_load_scalar(cg *c, LLVMValueRef pointer, ir_dtype d); /* memory -> register form */
-LLVMValueRef cg_to_memory(cg *c, ir_dtype d, LLVMValueRef v);         /* bool: i1 -> i8 */
+LLVMValueRef cg_to_memory(cg *c, ir_dtype d, LLVMValueRef v);         /* bool: i1 -> i8, f16: f32 -> i16 */
 /* address of element `linear` */
 LLVMValueRef cg_element(cg *c, LLVMValueRef base, ir_dtype d, LLVMValueRef linear);
 /* The term's values in the lanes, as loaded from (or stored to) its buffer. */

@@ -103,6 +103,8 @@ static LLVMValueRef lane_offsets(cg *c, int64_t stride)
 
 static LLVMValueRef from_memory(cg *c, ir_dtype d, LLVMValueRef v)
 {
+    if (ir_dtype_is_half(d))
+        return cg_half_load(c, d, v);
     if (d != IR_DT_bool)
         return v;
     return LLVMBuildICmp(c->b, LLVMIntNE, v, LLVMConstNull(LLVMTypeOf(v)), "");
@@ -110,6 +112,8 @@ static LLVMValueRef from_memory(cg *c, ir_dtype d, LLVMValueRef v)
 
 LLVMValueRef cg_to_memory(cg *c, ir_dtype d, LLVMValueRef v)
 {
+    if (ir_dtype_is_half(d))
+        return cg_half_store(c, d, v);
     if (d != IR_DT_bool)
         return v;
     LLVMTypeRef i8 = LLVMInt8TypeInContext(c->ctx);
@@ -451,7 +455,7 @@ void cg_store(cg_kernel *k, ir_ref out, const ir_map *m, LLVMValueRef v)
         LLVMValueRef p = outer_pointer(k, t);
         p = cg_element(k->c, p, d, scaled(k->c, k->index[k->vector_dim], stride));
         if (k->streaming && stride == 1 && fills_lines(k, &at, d) && cg_streams(k->g, k->k, out))
-            store_past(k->c, p, v);
+            store_past(k->c, p, cg_to_memory(k->c, d, v));
         else
             store_lanes(k, p, d, stride, v);
     }

@@ -82,64 +82,22 @@ typedef double host_f64; /* elements of tables */
 /* ---- programs and rows per dtype ---------------------------------------------------------------------- */
 
 /* The rows of one dtype: `static R row_f32(cg *c, ir_op op, const R *v)`, NULL for an op without a row.
- * Classes of dtypes are switched on and off as in runtime/scalar_c.h. */
+ * Classes of dtypes are switched on and off by ir/each_*.def. */
 #define S_ROWS static R SFX(row)(cg * c, ir_op op, const R *v)
-
-#define S_ON_D_ANY(...) __VA_ARGS__
-#define S_ON_D_NUM(...) __VA_ARGS__
-#define S_ON_D_FLOAT(...) __VA_ARGS__
-#define S_ON_D_BITS(...)
-#define S_ON_D_INT(...)
-#define S_ON_D_BOOL(...)
 
 #define DT f64
 #include "ir/scalar_f64.def"
-#include "ir/scalar_num.def"
-#include "codegen/scalar_rows.h"
 #undef DT
 #define DT f32
 #include "ir/scalar_f32.def"
-#include "ir/scalar_num.def"
-#include "codegen/scalar_rows.h"
 #undef DT
-
-#undef S_ON_D_FLOAT
-#undef S_ON_D_BITS
-#undef S_ON_D_INT
-#define S_ON_D_FLOAT(...)
-#define S_ON_D_BITS(...) __VA_ARGS__
-#define S_ON_D_INT(...) __VA_ARGS__
-
-#define DT u8
-#include "ir/scalar_num.def"
-#include "codegen/scalar_rows.h"
-#undef DT
-#define DT u32
-#include "ir/scalar_num.def"
-#include "codegen/scalar_rows.h"
-#undef DT
-#define DT i32
-#include "ir/scalar_num.def"
-#include "codegen/scalar_rows.h"
-#undef DT
-#define DT i64
-#include "ir/scalar_num.def"
-#include "codegen/scalar_rows.h"
-#undef DT
-
-#undef S_ON_D_NUM
-#undef S_ON_D_INT
-#undef S_ON_D_BOOL
-#define S_ON_D_NUM(...)
-#define S_ON_D_INT(...)
-#define S_ON_D_BOOL(...) __VA_ARGS__
-
-#pragma push_macro("bool") /* stdbool.h's macro would be pasted as _Bool */
-#undef bool
-#define DT bool
-#include "codegen/scalar_rows.h"
-#undef DT
-#pragma pop_macro("bool")
+#define EACH "ir/scalar_num.def"
+#include "ir/each_real.def"
+#include "ir/each_int.def"
+#undef EACH
+#define EACH "codegen/scalar_rows.h"
+#include "ir/each_dtype.def"
+#undef EACH
 
 /* ---- generators and ops with attributes --------------------------------------------------------------- */
 
@@ -194,16 +152,24 @@ static R clamp(cg *c, ir_dtype d, double lo, double hi, R x)
     return SEL(cg_s_compare(c, d, LLVMRealOLT, x, low), low, r);
 }
 
+/* f16 and bf16 are f32 in registers: the f32 value, rounded once more. */
+static R row_half(cg *c, ir_op op, ir_dtype d, const R *x)
+{
+    R y = row_f32(c, op, x);
+
+    return !y || ir_ops[op].facts & IR_BOOL_RESULT ? y : cg_half_round(c, d, y);
+}
+
 static R row(cg *c, ir_op op, ir_dtype d, const R *x)
 {
     switch (d) {
-    case IR_DT_bool: return row_bool(c, op, x);
-    case IR_DT_u8: return row_u8(c, op, x);
-    case IR_DT_u32: return row_u32(c, op, x);
-    case IR_DT_i32: return row_i32(c, op, x);
-    case IR_DT_i64: return row_i64(c, op, x);
-    case IR_DT_f32: return row_f32(c, op, x);
-    default: return row_f64(c, op, x);
+#define X(name, ...) \
+    case IR_DT_##name: return row_##name(c, op, x);
+        X(bool, )
+        IR_INTEGERS(X)
+        IR_REALS(X)
+#undef X
+    default: return row_half(c, op, d, x);
     }
 }
 

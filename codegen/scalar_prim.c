@@ -268,12 +268,26 @@ static LLVMValueRef int_to_int(cg *c, ir_dtype from, ir_dtype to, LLVMValueRef x
     return (ir_dtype_is_signed(from) ? LLVMBuildSExt : LLVMBuildZExt)(c->b, x, vector_type(c, to), "");
 }
 
+/* As f32, exact or so that the rounding to a half that follows is the only one. */
+static LLVMValueRef nearly_half(cg *c, ir_dtype from, LLVMValueRef x)
+{
+    if (from == IR_DT_i64 || from == IR_DT_u64)
+        x = cg_half_sticky(c, from, x);
+    if (ir_dtype_size(from) <= 2 || from == IR_DT_f32)
+        return cg_s_convert(c, from, IR_DT_f32, x);
+    return cg_half_odd(c, cg_s_convert(c, from, IR_DT_f64, x));
+}
+
 LLVMValueRef cg_s_convert(cg *c, ir_dtype from, ir_dtype to, LLVMValueRef x)
 {
     bool is_signed = ir_dtype_is_signed(from);
 
     if (from == to)
         return x;
+    if (ir_dtype_is_half(from)) /* f32 in registers */
+        return cg_s_convert(c, IR_DT_f32, to, x);
+    if (ir_dtype_is_half(to))
+        return cg_half_round(c, to, nearly_half(c, from, x));
     if (to == IR_DT_bool)
         return cg_s_compare(c, from, LLVMRealUNE, x, cg_real(c, from, 0));
     if (ir_dtype_is_float(from) && ir_dtype_is_float(to))

@@ -42,7 +42,7 @@ static bool set_level(cg_target *t, const char *isa)
             snprintf(t->cpu, sizeof t->cpu, "%s", isa);
             t->features = strdup("");
             t->lanes = levels[i].lanes;
-            t->has_fma = t->has_gather = levels[i].v3;
+            t->has_fma = t->has_gather = t->has_f16c = levels[i].v3;
             return true;
         }
     return false;
@@ -62,6 +62,7 @@ static void set_host(cg_target *t)
                   has_feature(t->features, "avx512bw") && has_feature(t->features, "avx512dq");
     t->has_gather = has_feature(t->features, "avx2");
     t->has_fma = has_feature(t->features, "fma");
+    t->has_f16c = has_feature(t->features, "f16c");
     t->lanes = avx512 ? 16 : t->has_gather ? 8 : 4;
 }
 

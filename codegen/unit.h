@@ -14,7 +14,7 @@ typedef struct cg_target {
     char *features; /* LLVM's feature string; owned */
     char *triple;   /* owned */
     int lanes;
-    bool has_fma, has_gather, wide; /* wide: 512-bit registers */
+    bool has_fma, has_gather, has_f16c, wide; /* wide: 512-bit registers */
 } cg_target;
 
 /* isa and lanes as in cg_options. */

@@ -56,9 +56,21 @@ bool fe_valid_dtype(tdm_dtype d)
 
 ir_type fe_type(tdm_dtype d, tdm_dims shape)
 {
-    _Static_assert((int)TDM_F64 == (int)IR_DT_f64 && (int)TDM_U32 == (int)IR_DT_u32 &&
-                       (int)TDM_I32 == (int)IR_DT_i32,
-                   "public and internal dtypes are the same numbers");
+#define SAME(upper, lower) \
+    _Static_assert((int)TDM_##upper == (int)IR_DT_##lower, #lower ": one number in public and inside");
+    SAME(U8, u8)
+    SAME(U16, u16)
+    SAME(U32, u32)
+    SAME(U64, u64)
+    SAME(I8, i8)
+    SAME(I16, i16)
+    SAME(I32, i32)
+    SAME(I64, i64)
+    SAME(F16, f16)
+    SAME(BF16, bf16)
+    SAME(F32, f32)
+    SAME(F64, f64)
+#undef SAME
     return ir_type_make((ir_dtype)d, shape.rank, shape.dims);
 }
 

@@ -80,8 +80,8 @@ ir_val fe_take_random(fe_call *c, unsigned calls, uint64_t *offset)
 
 static bool random_type(fe_call *c, tdm_dtype d, tdm_dims shape, ir_type *t)
 {
-    if (d != TDM_F32 && d != TDM_F64) {
-        fe_fail(c->ctx, c->at, IR_EDTYPE, "%s: dtype %s, expected f32 or f64", c->op,
+    if (!ir_dtype_is_float((ir_dtype)d)) {
+        fe_fail(c->ctx, c->at, IR_EDTYPE, "%s: dtype %s, expected a float dtype", c->op,
                 fe_valid_dtype(d) ? tdm_dtype_name(d) : "?");
         return false;
     }

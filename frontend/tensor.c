@@ -88,26 +88,21 @@ tdm_tensor *tdm_from_data(tdm_context *ctx, tdm_dtype d, tdm_dims shape, const v
 
 static void fill(void *to, ir_dtype d, int64_t n, double v)
 {
-#define X(name, bytes, ctype, cls)       \
-    case IR_DT_##name:                   \
-        for (int64_t i = 0; i < n; i++)  \
-            ((ctype *)to)[i] = (ctype)v; \
-        break;
-    switch (d) {
-        IR_DTYPES(X)
-    case IR_DT_COUNT: break;
-    }
-#undef X
+    size_t size = ir_dtype_size(d);
+    char element[sizeof(double)];
+
+    ir_element_set(d, element, v);
+    for (int64_t i = 0; i < n; i++)
+        memcpy((char *)to + (size_t)i * size, element, size);
 }
 
 /* Whether v, as the user wrote it, is a value of an integer dtype (floats take anything). */
 static bool representable(ir_dtype d, double v)
 {
-    static const double least[] = {
-        [IR_DT_bool] = 0, [IR_DT_u8] = 0, [IR_DT_u32] = 0, [IR_DT_i32] = -0x1p31, [IR_DT_i64] = -0x1p63};
-    static const double past[] = {
-        [IR_DT_bool] = 2, [IR_DT_u8] = 256, [IR_DT_u32] = 0x1p32, [IR_DT_i32] = 0x1p31, [IR_DT_i64] = 0x1p63};
-    return ir_dtype_is_float(d) || (v >= least[d] && v < past[d]);
+    int bits = d == IR_DT_bool ? 1 : 8 * (int)ir_dtype_size(d) - ir_dtype_is_signed(d);
+    double past = ldexp(1, bits), least = ir_dtype_is_signed(d) ? -past : 0;
+
+    return ir_dtype_is_float(d) || (v >= least && v < past);
 }
 
 tdm_tensor *tdm_full(tdm_context *ctx, tdm_dtype d, tdm_dims shape, double value, tdm_loc at)
@@ -166,14 +161,14 @@ double tdm_item(const tdm_tensor *t)
                 ir_type_text(&t->a.type, NULL, text, sizeof text));
         return NAN;
     }
-#define X(name, bytes, ctype, cls) \
-    case IR_DT_##name: return (double)*(const ctype *)t->a.data;
-    switch ((ir_dtype)t->a.type.dtype) {
-        IR_DTYPES(X)
-    case IR_DT_COUNT: break;
-    }
-#undef X
-    return NAN;
+    return ir_element_get((ir_dtype)t->a.type.dtype, t->a.data);
+}
+
+double tdm_element(tdm_dtype d, const void *data, int64_t i)
+{
+    if (!fe_valid_dtype(d) || !data)
+        return NAN;
+    return ir_element_get((ir_dtype)d, (const char *)data + i * (int64_t)ir_dtype_size((ir_dtype)d));
 }
 
 tdm_status tdm_read(const tdm_tensor *t, void *data, size_t bytes)

@@ -44,7 +44,7 @@ static bool wants(ir_sink *s, const char *op, ir_val x, const char *what, bool o
 
 bool ir_c_float(ir_sink *s, const char *op, ir_val x)
 {
-    return x && wants(s, op, x, "f32 or f64", ir_dtype_is_float(s->type(s, x)->dtype));
+    return x && wants(s, op, x, "a float dtype", ir_dtype_is_float(s->type(s, x)->dtype));
 }
 
 bool ir_c_integer(ir_sink *s, const char *op, ir_val x)

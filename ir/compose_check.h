@@ -13,7 +13,7 @@
 
 const char *ir_c_open(ir_sink *s, const char *region);                    /* the outermost name wins */
 ir_val ir_c_close(ir_sink *s, const char *outer, ir_val y);               /* returns y */
-bool ir_c_float(ir_sink *s, const char *op, ir_val x);                    /* x is f32 or f64 */
+bool ir_c_float(ir_sink *s, const char *op, ir_val x);                    /* x is of a float dtype */
 bool ir_c_integer(ir_sink *s, const char *op, ir_val x);                  /* x is an index: an integer type */
 bool ir_c_same_dtype(ir_sink *s, const char *op, ir_val x, ir_val z);     /* named with both types */
 bool ir_c_same_type(ir_sink *s, const char *op, ir_val x, ir_val z);      /* dtype and shape */

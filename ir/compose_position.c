@@ -104,7 +104,7 @@ ir_val ir_c_rotary(ir_sink *s, ir_val x, ir_val cosine, ir_val sine, bool interl
 static bool table_settings(ir_sink *s, const char *op, ir_dtype d, int64_t n, int64_t width, double base)
 {
     if (!ir_dtype_is_float(d)) {
-        ir_fail(s->err, IR_EDTYPE, "%s: f32 or f64 is needed, not %s", op, ir_dtype_name(d));
+        ir_fail(s->err, IR_EDTYPE, "%s: a float dtype is needed, not %s", op, ir_dtype_name(d));
         return false;
     }
     if (n < 1 || width < 2 || width % 2 != 0 || !isfinite(base) || base <= 0) {

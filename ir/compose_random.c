@@ -1,6 +1,7 @@
 /* ir/compose_random.c: random numbers from the counter-based bits (compose.h; numerics.md rule 10).
  *
- *   uniform   lo + (hi - lo) u,  u = (bits >> 8) 2^-24 for f32, bits 2^-32 for f64: exact, in [0, 1)
+ *   uniform   lo + (hi - lo) u,  u = (bits >> 8) 2^-24 for f32, bits 2^-32 for f64: exact, in [0, 1);
+ *             11 and 8 bits for f16 and bf16
  *   normal    mean + std sqrt(-2 log(1 - u1)) cos(2 pi u2)      Box and Muller 1958; 1 - u1 is exact and in
  * (0, 1] dropout   select(bits >= p 2^32, x / (1 - p), 0)            compared as integers
  *   bernoulli u < p            randperm  argsort of n random words
@@ -18,23 +19,26 @@ static bool float_type(ir_sink *s, const char *op, const ir_type *t)
     char text[160];
 
     if (!ir_dtype_is_float(t->dtype)) {
-        ir_fail(s->err, IR_EDTYPE, "%s: f32 or f64 is needed, not %s", op,
+        ir_fail(s->err, IR_EDTYPE, "%s: a float dtype is needed, not %s", op,
                 ir_type_text(t, NULL, text, sizeof text));
         return false;
     }
     return true;
 }
 
-/* Multiples of 2^-24 (f32) or 2^-32 (f64) in [0, 1). */
+/* Multiples of 2^-24 (f32), 2^-32 (f64), 2^-11 (f16) or 2^-8 (bf16) in [0, 1). */
 static ir_val unit(ir_sink *s, const ir_type *t, ir_val state, uint64_t offset)
 {
     ir_val bits = ir_e_random_bits(s, t, state, offset);
 
-    if (t->dtype == IR_DT_f32) {
-        bits = ir_e_shr(s, bits, ir_e_like(s, bits, 8));
+    ir_dtype d = t->dtype;
+    int kept = d == IR_DT_f16 ? 11 : d == IR_DT_bf16 ? 8 : d == IR_DT_f32 ? 24 : 32;
+
+    if (kept < 32) {
+        bits = ir_e_shr(s, bits, ir_e_like(s, bits, 32 - kept));
     }
-    ir_val u = ir_e_convert(s, bits, t->dtype);
-    return ir_e_mul(s, u, ir_e_like(s, u, t->dtype == IR_DT_f32 ? 0x1p-24 : 0x1p-32));
+    ir_val u = ir_e_convert(s, bits, d);
+    return ir_e_mul(s, u, ir_e_like(s, u, ldexp(1, -kept)));
 }
 
 ir_val ir_c_uniform(ir_sink *s, const ir_type *t, ir_val state, uint64_t offset, double lo, double hi)
@@ -59,13 +63,15 @@ ir_val ir_c_normal(ir_sink *s, const ir_type *t, ir_val state, uint64_t offset, 
     if (!isfinite(mean) || !isfinite(std) || std < 0) {
         ir_fail(s->err, IR_EARG, "normal: mean %g, std %g", mean, std);
     } else if (float_type(s, "normal", t)) {
-        ir_val u1 = unit(s, t, state, offset), u2 = unit(s, t, state, offset + 1);
+        ir_type wide = ir_dtype_is_half(t->dtype) ? ir_type_with(t, IR_DT_f32) : *t;
+        ir_val u1 = unit(s, &wide, state, offset), u2 = unit(s, &wide, state, offset + 1);
         ir_val positive = ir_e_sub(s, ir_e_like(s, u1, 1), u1);
         ir_val log_u1 = ir_e_log(s, positive);
         ir_val radius = ir_e_sqrt(s, ir_e_mul(s, log_u1, ir_e_like(s, log_u1, -2)));
         ir_val angle = ir_e_mul(s, u2, ir_e_like(s, u2, 6.283185307179586));
         ir_val z = ir_e_mul(s, radius, ir_e_cos(s, angle));
         y = ir_e_add(s, ir_e_mul(s, z, ir_e_like(s, z, std)), ir_e_like(s, z, mean));
+        y = wide.dtype == t->dtype ? y : ir_e_convert(s, y, t->dtype);
     }
     return ir_c_close(s, outer, y);
 }

@@ -6,7 +6,6 @@
  * sink returns is copied before the next emit: a graph may move its nodes when it grows. */
 #include "ir/emit.h"
 
-#include <math.h>
 #include <string.h>
 
 #define OP_UNARY(name, ...)                        \
@@ -37,34 +36,11 @@ ir_val ir_e_constant(ir_sink *s, const ir_type *t, const void *data, bool splat)
     return ir_emit(s, IR_constant, &a, NULL, 0);
 }
 
-/* v in [lo, hi], NaN to 0: a double converted to an integer type must be in its range. */
-static double within(double v, double lo, double hi)
-{
-    return isnan(v) ? 0 : v < lo ? lo : v > hi ? hi : v;
-}
-
 ir_val ir_e_fill(ir_sink *s, const ir_type *t, double v)
 {
-    union {
-        uint8_t u8;
-        uint32_t u32;
-        int32_t i32;
-        int64_t i64;
-        float f32;
-        double f64;
-    } data;
+    double data; /* room and alignment for any element */
 
-    switch ((ir_dtype)t->dtype) {
-    case IR_DT_bool: data.u8 = v != 0; break;
-    case IR_DT_u8: data.u8 = (uint8_t)within(v, 0, UINT8_MAX); break;
-    case IR_DT_u32: data.u32 = (uint32_t)within(v, 0, UINT32_MAX); break;
-    case IR_DT_i32: data.i32 = (int32_t)within(v, INT32_MIN, INT32_MAX); break;
-    /* 2^63 itself is out of range: the largest double below it */
-    case IR_DT_i64: data.i64 = (int64_t)within(v, (double)INT64_MIN, 9223372036854774784.0); break;
-    case IR_DT_f32: data.f32 = (float)v; break;
-    case IR_DT_f64:
-    case IR_DT_COUNT: data.f64 = v; break;
-    }
+    ir_element_set((ir_dtype)t->dtype, &data, v);
     return ir_e_constant(s, t, &data, true);
 }
 

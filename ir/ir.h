@@ -41,15 +41,24 @@ __attribute__((format(printf, 3, 4))) ir_status ir_fail(ir_error *e, ir_status s
 
 /* ---- dtypes and shapes ------------------------------------------------------------------------------- */
 
-/*       name  bytes C type    class */
-#define IR_DTYPES(X)          \
-    X(bool, 1, uint8_t, BOOL) \
-    X(u8, 1, uint8_t, INT)    \
-    X(u32, 4, uint32_t, INT)  \
-    X(i32, 4, int32_t, INT)   \
-    X(i64, 8, int64_t, INT)   \
-    X(f32, 4, float, FLOAT)   \
+/* One row per dtype, by class.  The C type of f16 and bf16 holds their bits (half.h).
+ *       name  bytes C type    class */
+#define IR_INTEGERS(X)       \
+    X(u8, 1, uint8_t, INT)   \
+    X(u16, 2, uint16_t, INT) \
+    X(u32, 4, uint32_t, INT) \
+    X(u64, 8, uint64_t, INT) \
+    X(i8, 1, int8_t, INT)    \
+    X(i16, 2, int16_t, INT)  \
+    X(i32, 4, int32_t, INT)  \
+    X(i64, 8, int64_t, INT)
+#define IR_HALVES(X)           \
+    X(f16, 2, uint16_t, FLOAT) \
+    X(bf16, 2, uint16_t, FLOAT)
+#define IR_REALS(X)         \
+    X(f32, 4, float, FLOAT) \
     X(f64, 8, double, FLOAT)
+#define IR_DTYPES(X) X(bool, 1, uint8_t, BOOL) IR_INTEGERS(X) IR_HALVES(X) IR_REALS(X)
 
 typedef enum {
 #define X(name, bytes, ctype, cls) IR_DT_##name,
@@ -61,8 +70,10 @@ typedef enum {
 /* Sets of dtypes, for the table's dtype column. */
 #define D_(name) (1u << IR_DT_##name)
 #define D_BOOL D_(bool)
-#define D_INT (D_(u8) | D_(u32) | D_(i32) | D_(i64))
-#define D_FLOAT (D_(f32) | D_(f64))
+#define D_UNSIGNED (D_(u8) | D_(u16) | D_(u32) | D_(u64))
+#define D_INT (D_UNSIGNED | D_(i8) | D_(i16) | D_(i32) | D_(i64))
+#define D_HALF (D_(f16) | D_(bf16)) /* computed in f32 (numerics.md, Half precision) */
+#define D_FLOAT (D_HALF | D_(f32) | D_(f64))
 #define D_NUM (D_INT | D_FLOAT)
 #define D_BITS (D_BOOL | D_INT)
 #define D_ANY (D_BOOL | D_NUM)
@@ -70,8 +81,13 @@ typedef enum {
 const char *ir_dtype_name(ir_dtype d);
 size_t ir_dtype_size(ir_dtype d);
 bool ir_dtype_is_float(ir_dtype d);
+bool ir_dtype_is_half(ir_dtype d); /* f16 or bf16 */
 bool ir_dtype_is_signed(ir_dtype d);
 bool ir_dtype_parse(const char *s, size_t n, ir_dtype *out);
+/* One element as a double (an integer beyond 2^53 is rounded), and a double as an element: rounded once,
+ * integers truncated and saturated, NaN to 0. */
+double ir_element_get(ir_dtype d, const void *p);
+void ir_element_set(ir_dtype d, void *p, double v);
 
 /* A dtype and a shape.  A dimension >= 1 is an extent; a dimension < 0 is the symbol number ~dim of the
  * graph's symbol table (rules, verifier and text know symbols; compiled and eager code asks for constants).
@@ -142,6 +158,10 @@ typedef struct ir_op_info {
 } ir_op_info;
 
 extern const ir_op_info ir_ops[IR_OP_COUNT];
+/* Whether an op on such operands is by definition f32 arithmetic on widened operands, rounded once:
+ * reductions, scans, sorts and products of f16 and bf16. (Their pointwise ops round each by itself; the
+ * others only move elements.) */
+bool ir_op_widens(ir_op op, ir_dtype d);
 bool ir_op_parse(const char *s, size_t n, ir_op *out);
 /* argmax, argmin, scans, argsort: those of class INDEX that take no places */
 bool ir_op_walks_axes(ir_op op);
@@ -206,6 +226,8 @@ typedef struct ir_attrs {
     };
 } ir_attrs;
 
+/* Reductions: where the last run of adjacent axes begins in a's list; 0 if there is but one. */
+int ir_last_run(const ir_attrs *a);
 uint64_t ir_attrs_hash(ir_op op, const ir_attrs *a); /* follows data and name pointers */
 bool ir_attrs_eq(ir_op op, const ir_attrs *a, const ir_attrs *b);
 

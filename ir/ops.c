@@ -174,3 +174,18 @@ bool ir_op_walks_axes(ir_op op)
     default: return false;
     }
 }
+
+bool ir_op_widens(ir_op op, ir_dtype d)
+{
+    return ir_dtype_is_half(d) &&
+           (ir_ops[op].cls == IR_REDUCE || ir_ops[op].cls == IR_CONTRACT || ir_op_walks_axes(op));
+}
+
+int ir_last_run(const ir_attrs *a)
+{
+    int i = a->n - 1;
+
+    while (i > 0 && a->axes[i - 1] == a->axes[i] - 1)
+        i--;
+    return i;
+}

@@ -76,46 +76,59 @@ static size_t number_length(const ir_parser *p)
     return (size_t)(s - p->at);
 }
 
+/* The bits of a float dtype: sign, exponent and fraction from the top. */
+typedef struct float_form {
+    uint64_t sign, inf, quiet;
+    unsigned digits; /* hexadecimal */
+} float_form;
+
+static float_form form_of(ir_dtype d)
+{
+    int width = 8 * (int)ir_dtype_size(d), fraction = d == IR_DT_f16 ? 10 : d == IR_DT_bf16 ? 7 : 23;
+
+    if (d == IR_DT_f64)
+        fraction = 52;
+    float_form f = {.sign = (uint64_t)1 << (width - 1), .quiet = (uint64_t)1 << (fraction - 1)};
+    f.inf = f.sign - 2 * f.quiet;
+    f.digits = (unsigned)width / 4;
+    return f;
+}
+
 /* nan(0xBITS): the bits of a NaN of this width. */
-static bool nan_bits(const char *s, bool wide, uint64_t *bits)
+static bool nan_bits(const char *s, const float_form *f, uint64_t *bits)
 {
     if (strncmp(s, "nan(0x", 6) != 0)
         return false;
     size_t n = strspn(s + 6, "0123456789abcdefABCDEF");
-    if (n == 0 || n > (wide ? 16u : 8u) || strcmp(s + 6 + n, ")") != 0)
+    if (n == 0 || n > f->digits || strcmp(s + 6 + n, ")") != 0)
         return false;
     *bits = strtoull(s + 6, NULL, 16);
-    uint64_t magnitude = wide ? *bits & INT64_MAX : *bits & INT32_MAX;
-    return magnitude > (wide ? (uint64_t)0x7ff << 52 : 0x7f800000u);
+    return (*bits & ~f->sign) > f->inf;
 }
 
-static bool finite_bits(const ir_parser *p, const char *s, bool wide, uint64_t *bits)
+/* f32 is read as such; the others through f64 (of 16 bits: hexadecimal, and decimal but for a tie that f64
+ * can't tell). */
+static bool finite_bits(const ir_parser *p, const char *s, ir_dtype d, uint64_t *bits)
 {
     char *end;
     const char *first = s + (*s == '-');
     if (!is_digit(*first) && !(*first == '.' && is_digit(first[1])))
         return false;
-    if (wide) {
-        double d = strtod_l(s, &end, p->locale);
-        memcpy(bits, &d, sizeof d);
-        return *end == 0 && isfinite(d);
-    }
-    float f = strtof_l(s, &end, p->locale);
-    uint32_t narrow;
-    memcpy(&narrow, &f, sizeof f);
-    *bits = narrow;
-    return *end == 0 && isfinite(f);
+    double v = d == IR_DT_f32 ? (double)strtof_l(s, &end, p->locale) : strtod_l(s, &end, p->locale);
+    *bits = 0;
+    ir_element_set(d, bits, v);
+    return *end == 0 && isfinite(ir_element_get(d, bits));
 }
 
-static bool float_bits(const ir_parser *p, const char *s, bool wide, uint64_t *bits)
+static bool float_bits(const ir_parser *p, const char *s, ir_dtype d, uint64_t *bits)
 {
-    uint64_t inf = wide ? (uint64_t)0x7ff << 52 : 0x7f800000u, sign = wide ? (uint64_t)1 << 63 : 0x80000000u;
+    float_form f = form_of(d);
     if (strcmp(s, "nan") == 0)
-        *bits = inf | (wide ? (uint64_t)1 << 51 : 1u << 22);
+        *bits = f.inf | f.quiet;
     else if (strcmp(s, "inf") == 0 || strcmp(s, "-inf") == 0)
-        *bits = inf | (*s == '-' ? sign : 0);
+        *bits = f.inf | (*s == '-' ? f.sign : 0);
     else
-        return nan_bits(s, wide, bits) || finite_bits(p, s, wide, bits);
+        return nan_bits(s, &f, bits) || finite_bits(p, s, d, bits);
     return true;
 }
 
@@ -126,12 +139,13 @@ static bool float_element(ir_parser *p, ir_dtype d, uint64_t *bits)
     if (n < sizeof text) {
         memcpy(text, p->at, n);
         text[n] = 0;
-        if (float_bits(p, text, d == IR_DT_f64, bits)) {
+        if (float_bits(p, text, d, bits)) {
             p->at += n;
             return true;
         }
     }
-    return ir_text_expected(p, d == IR_DT_f64 ? "a number of f64" : "a number of f32");
+    snprintf(text, sizeof text, "a number of %s", ir_dtype_name(d));
+    return ir_text_expected(p, text);
 }
 
 static bool bool_element(ir_parser *p, uint64_t *bits)
@@ -140,24 +154,27 @@ static bool bool_element(ir_parser *p, uint64_t *bits)
     return *bits || ir_text_accept_word(p, "false") || ir_text_expected(p, "true or false");
 }
 
+static bool integer_element(ir_parser *p, ir_dtype d, uint64_t *bits)
+{
+    int width = 8 * (int)ir_dtype_size(d);
+    char what[32];
+    int64_t v = 0;
+
+    snprintf(what, sizeof what, "an element of %s", ir_dtype_name(d));
+    if (!ir_dtype_is_signed(d))
+        return ir_text_u64(p, what, UINT64_MAX >> (64 - width), bits);
+    bool ok = ir_text_i64(p, what, INT64_MIN >> (64 - width), INT64_MAX >> (64 - width), &v);
+    *bits = (uint64_t)v;
+    return ok;
+}
+
 bool ir_text_element(ir_parser *p, ir_dtype d, void *out)
 {
     uint64_t bits = 0;
-    int64_t v = 0;
-    bool ok = false;
     ir_text_skip(p);
-    switch (d) {
-    case IR_DT_bool: ok = bool_element(p, &bits); break;
-    case IR_DT_u8: ok = ir_text_u64(p, "an element of u8", UINT8_MAX, &bits); break;
-    case IR_DT_u32: ok = ir_text_u64(p, "an element of u32", UINT32_MAX, &bits); break;
-    case IR_DT_i32: ok = ir_text_i64(p, "an element of i32", INT32_MIN, INT32_MAX, &v); break;
-    case IR_DT_i64: ok = ir_text_i64(p, "an element of i64", INT64_MIN, INT64_MAX, &v); break;
-    case IR_DT_f32:
-    case IR_DT_f64: ok = float_element(p, d, &bits); break;
-    case IR_DT_COUNT: break;
-    }
-    if (d == IR_DT_i32 || d == IR_DT_i64)
-        bits = (uint64_t)v;
+    bool ok = d == IR_DT_bool        ? bool_element(p, &bits)
+              : ir_dtype_is_float(d) ? float_element(p, d, &bits)
+                                     : integer_element(p, d, &bits);
     memcpy(out, &bits, ir_dtype_size(d));
     return ok;
 }

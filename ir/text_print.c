@@ -9,6 +9,7 @@
  * Leaves stand in the signature and take the ids that the body leaves free.  Floats are hexadecimal, so no
  * digit is lost and no locale matters.  Linear in the size of the graph. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -154,36 +155,39 @@ static void put_f64(writer *w, uint64_t bits)
     }
 }
 
-static void put_f32(writer *w, uint32_t bits)
+/* f16, bf16 and f32: exact as f64. */
+static void put_short_float(writer *w, ir_dtype d, uint64_t bits)
 {
-    if (bits == 0x7fc00000u) {
-        put(w, "nan");
-    } else if ((bits & 0x7fffffffu) > 0x7f800000u) {
-        putf(w, "nan(0x%08" PRIx32 ")", bits);
-    } else {
-        float f;
-        uint64_t wide;
-        memcpy(&f, &bits, sizeof f);
-        double d = f;
-        memcpy(&wide, &d, sizeof wide);
+    double v = ir_element_get(d, &bits);
+    float quiet = NAN;
+    uint64_t wide, plain = 0;
+
+    ir_element_set(d, &plain, (double)quiet);
+    memcpy(&wide, &v, sizeof wide);
+    if (v == v)
         put_f64(w, wide);
-    }
+    else if (bits == plain)
+        put(w, "nan");
+    else
+        putf(w, "nan(0x%0*" PRIx64 ")", 2 * (int)ir_dtype_size(d), bits);
 }
 
 static void put_element(writer *w, ir_dtype d, const void *p)
 {
     uint64_t bits = 0;
+    int unused = 64 - 8 * (int)ir_dtype_size(d);
+
     memcpy(&bits, p, ir_dtype_size(d));
-    switch (d) {
-    case IR_DT_bool: put(w, bits ? "true" : "false"); break;
-    case IR_DT_u8:
-    case IR_DT_u32: putf(w, "%" PRIu64, bits); break;
-    case IR_DT_i32: putf(w, "%" PRId32, (int32_t)bits); break;
-    case IR_DT_i64: putf(w, "%" PRId64, (int64_t)bits); break;
-    case IR_DT_f32: put_f32(w, (uint32_t)bits); break;
-    case IR_DT_f64: put_f64(w, bits); break;
-    case IR_DT_COUNT: break;
-    }
+    if (d == IR_DT_bool)
+        put(w, bits ? "true" : "false");
+    else if (d == IR_DT_f64)
+        put_f64(w, bits);
+    else if (ir_dtype_is_float(d))
+        put_short_float(w, d, bits);
+    else if (ir_dtype_is_signed(d))
+        putf(w, "%" PRId64, (int64_t)(bits << unused) >> unused);
+    else
+        putf(w, "%" PRIu64, bits);
 }
 
 static void put_type(writer *w, const ir_graph *g, const ir_type *t)

@@ -32,7 +32,8 @@ static const struct {
     uint8_t bytes, cls;
     bool is_signed;
 } dtypes[IR_DT_COUNT] = {
-#define X(name, bytes, ctype, cls) {#name, bytes, CLASS_##cls, (ctype) - 1 < (ctype)1},
+#define X(name, bytes, ctype, cls) \
+    {#name, bytes, CLASS_##cls, CLASS_##cls == CLASS_FLOAT || (ctype) - 1 < (ctype)1},
     IR_DTYPES(X)
 #undef X
 };
@@ -55,6 +56,11 @@ size_t ir_dtype_size(ir_dtype d)
 bool ir_dtype_is_float(ir_dtype d)
 {
     return (unsigned)d < IR_DT_COUNT && dtypes[d].cls == CLASS_FLOAT;
+}
+
+bool ir_dtype_is_half(ir_dtype d)
+{
+    return (unsigned)d < IR_DT_COUNT && D_HALF >> d & 1;
 }
 
 bool ir_dtype_is_signed(ir_dtype d)

@@ -5,6 +5,7 @@
 
 #include "passes/passes.h"
 
+pass_fn pass_widen;            /* widen.c     reductions and products of f16 and bf16 in f32      */
 pass_fn pass_simplify;         /* simplify.c  algebra that keeps every bit                     */
 pass_fn pass_fold;             /* fold.c      constants computed now                           */
 pass_fn pass_cse;              /* cse.c       equal nodes become one                           */

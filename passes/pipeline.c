@@ -10,6 +10,7 @@
 #include <time.h>
 
 const pass_info pass_pipeline[] = {
+    {"widen", "reductions, scans and products of f16 and bf16 become f32 ones", pass_widen},
     {"simplify", "bit-safe algebra, views composed, reductions split into single runs", pass_simplify},
     {"fold", "constants computed now", pass_fold},
     {"cse", "equal nodes become one", pass_cse},

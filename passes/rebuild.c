@@ -92,17 +92,6 @@ bool pass_splat(const ir_graph *g, ir_ref r, double *v)
     if (!data) {
         return false;
     }
-    switch ((ir_dtype)g->nodes[r].type.dtype) {
-#define X(name, bytes, ctype, cls)  \
-    case IR_DT_##name: {            \
-        ctype c;                    \
-        memcpy(&c, data, sizeof c); \
-        *v = (double)c;             \
-        return true;                \
-    }
-        IR_DTYPES(X)
-#undef X
-    case IR_DT_COUNT: break;
-    }
-    return false;
+    *v = ir_element_get((ir_dtype)g->nodes[r].type.dtype, data);
+    return true;
 }

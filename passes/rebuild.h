@@ -24,7 +24,7 @@ ir_status pass_copy_results(const ir_graph *in, ir_graph *out, const ir_ref *map
 ir_status pass_copy_graph(const ir_graph *in, ir_graph *out, ir_ref *map);
 
 /* The value of every element of r if they are all one constant, seen through views; false: not such a value.
- * An i64 beyond 2^53 is rounded. */
+ * An integer beyond 2^53 is rounded. */
 bool pass_splat(const ir_graph *g, ir_ref r, double *v);
 /* The same as the constant node and the place of the element. */
 const void *pass_splat_data(const ir_graph *g, ir_ref r);

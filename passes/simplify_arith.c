@@ -182,25 +182,18 @@ static ir_ref div_power_of_two(ir_graph *g, const candidate *c)
     double v;
     int exponent;
     ir_type t = g->nodes[c->x[1]].type;
-    int limit = t.dtype == IR_DT_f32 ? 125 : 1021;
+    int limit = t.dtype == IR_DT_f16 ? 13 : t.dtype == IR_DT_f64 ? 1021 : 125;
 
     if (!ir_dtype_is_float(t.dtype) || !pass_splat(g, c->x[1], &v) ||
         (fabs(frexp(v, &exponent)) != 0.5 && !IR_PLANTED("simplify-div")) || exponent > limit ||
         exponent < -limit) {
         return IR_NONE;
     }
-    union {
-        float f32;
-        double f64;
-    } data;
+    double data; /* room and alignment for any element */
     ir_type scalar = ir_type_make(t.dtype, 0, NULL);
     ir_attrs a = {.type = scalar, .splat = true}, wide = {.type = t};
 
-    if (t.dtype == IR_DT_f32) {
-        data.f32 = (float)(1 / v);
-    } else {
-        data.f64 = 1 / v;
-    }
+    ir_element_set((ir_dtype)t.dtype, &data, 1 / v);
     a.constant.data = &data;
     a.constant.bytes = ir_dtype_size(t.dtype);
     ir_ref inverse = ir_graph_append(g, IR_constant, &a, NULL, 0);
@@ -248,11 +241,17 @@ static bool lossless(ir_dtype from, ir_dtype to)
 {
     static const unsigned wider[IR_DT_COUNT] = {
         [IR_DT_bool] = D_ANY,
-        [IR_DT_u8] = D_(u8) | D_(u32) | D_(i32) | D_(i64) | D_FLOAT,
-        [IR_DT_u32] = D_(u32) | D_(i64) | D_(f64),
+        [IR_DT_u8] = (D_INT & ~D_(i8)) | D_FLOAT,
+        [IR_DT_u16] = D_(u16) | D_(u32) | D_(u64) | D_(i32) | D_(i64) | D_(f32) | D_(f64),
+        [IR_DT_u32] = D_(u32) | D_(u64) | D_(i64) | D_(f64),
+        [IR_DT_u64] = D_(u64),
+        [IR_DT_i8] = D_(i8) | D_(i16) | D_(i32) | D_(i64) | D_FLOAT,
+        [IR_DT_i16] = D_(i16) | D_(i32) | D_(i64) | D_(f32) | D_(f64),
         [IR_DT_i32] = D_(i32) | D_(i64) | D_(f64),
         [IR_DT_i64] = D_(i64),
-        [IR_DT_f32] = D_FLOAT,
+        [IR_DT_f16] = D_(f16) | D_(f32) | D_(f64),
+        [IR_DT_bf16] = D_(bf16) | D_(f32) | D_(f64),
+        [IR_DT_f32] = D_(f32) | D_(f64),
         [IR_DT_f64] = D_(f64),
     };
 
@@ -261,7 +260,7 @@ static bool lossless(ir_dtype from, ir_dtype to)
 
 /* convert(convert(x: a -> b) -> c) -> convert(x: a -> c) if a -> b loses nothing and b -> c means the same as
  * a -> c: integer to integer wraps but float to integer saturates, so an integer that visits a float may not
- * skip it unless it returns home. */
+ * skip it unless c holds it too. */
 static ir_ref convert_through(ir_graph *g, const candidate *c)
 {
     const ir_node *n = simplify_operand(g, c, 0, IR_convert);
@@ -270,11 +269,9 @@ static ir_ref convert_through(ir_graph *g, const candidate *c)
         return IR_NONE;
     }
     ir_dtype from = g->nodes[n->x[0]].type.dtype, via = n->type.dtype, to = c->a->type.dtype;
-    bool may_differ =
-        from == IR_DT_u32 || from == IR_DT_i32; /* integers that fit a float but not every integer type */
-    bool float_detour = may_differ && ir_dtype_is_float(via) && (D_INT >> to & 1);
+    bool float_detour = D_INT >> from & 1 && ir_dtype_is_float(via) && D_INT >> to & 1;
 
-    if (!lossless(from, via) || (float_detour && from != to)) {
+    if (!lossless(from, via) || (float_detour && !lossless(from, to))) {
         return IR_NONE;
     }
     return simplify_emit1(g, IR_convert, c->a, n->x[0]);

@@ -13,21 +13,10 @@
 
 #include <string.h>
 
-/* Where the last run of adjacent axes begins in a's list. */
-static int last_run(const ir_attrs *a)
-{
-    int i = a->n - 1;
-
-    while (i > 0 && a->axes[i - 1] == a->axes[i] - 1) {
-        i--;
-    }
-    return i;
-}
-
 /* A split is two nodes for one: the only rule that grows a graph. */
 static ir_ref split_runs(ir_graph *g, const candidate *c)
 {
-    int from = last_run(c->a);
+    int from = ir_last_run(c->a);
     ir_attrs inner = {.n = (uint8_t)(c->a->n - from)}, rest = {.n = (uint8_t)from};
 
     if (from == 0) {

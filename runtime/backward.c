@@ -388,14 +388,14 @@ static ir_status check_seed(rt_context *c, const tdm_tensor *out, const tdm_tens
 
 static tdm_tensor *ones(rt_context *c, const ir_type *type)
 {
-    static const double one_f64 = 1;
-    static const float one_f32 = 1;
+    double one; /* room and alignment for any element */
     ir_attrs a;
 
     memset(&a, 0, sizeof a);
     a.type = *type;
     a.splat = true;
-    a.constant.data = type->dtype == IR_DT_f64 ? (const void *)&one_f64 : &one_f32;
+    ir_element_set((ir_dtype)type->dtype, &one, 1);
+    a.constant.data = &one;
     a.constant.bytes = ir_dtype_size(type->dtype);
     return rt_op(c, IR_constant, &a, NULL, 0);
 }

@@ -63,6 +63,8 @@ static ir_status compute_index(const rt_engine *e, ir_op op, const ir_attrs *a, 
 ir_status rt_compute(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x, int n,
                      const rt_array *y)
 {
+    if (n > 0 && ir_op_widens(op, (ir_dtype)x[0]->type.dtype))
+        return rt_compute_half(e, op, a, x, n, y);
     switch (ir_ops[op].cls) {
     case IR_POINTWISE: return rt_pointwise(e, op, a, x, n, y);
     case IR_VIEW: return compute_view(e, op, a, x[0], y);

@@ -20,7 +20,7 @@ typedef void rt_outer_fn(void *y, const void *x, int64_t n, int64_t stride, int6
 /* Scans of `cols` <= RT_SCAN_TILE columns: element i of column j is at i * step + j * across, in y as in x[0]
  * and (linear_scan) x[1]. */
 typedef void rt_scan_fn(void *y, const void *const *x, int64_t n, int64_t step, int64_t cols, int64_t across);
-/* y[i * dst] = x[i * src], i in 0..n, strides in elements of 1, 4 or 8 bytes. */
+/* y[i * dst] = x[i * src], i in 0..n, strides in elements of 1, 2, 4 or 8 bytes. */
 typedef void rt_copy_fn(void *y, int64_t dst, const void *x, int64_t src, int64_t n);
 /* y[r * dst + c] = x[c * src + r], r in 0..rows, c in 0..cols. */
 typedef void rt_transpose_fn(void *y, int64_t dst, const void *x, int64_t src, int64_t rows, int64_t cols);

@@ -4,7 +4,8 @@
  *
  * Versions 1.0 (16-bit length) and 2.0 (32-bit).  The header is a Python dict literal with exactly these
  * keys, in any order; anything else is refused by name.  Fortran order becomes row-major.  Little-endian
- * only.  The data must be exactly as long as the shape says.
+ * only.  NumPy has no bf16: it is written as ml_dtypes does, as raw elements of 2 bytes ('|V2'), and such are
+ * read as bf16.  The data must be exactly as long as the shape says.
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 #include "runtime/npy.h"
 
@@ -18,8 +19,9 @@
 #define MAX_HEADER ((size_t)1 << 16)
 
 static const char *const descr[IR_DT_COUNT] = {
-    [IR_DT_bool] = "|b1", [IR_DT_u8] = "|u1",  [IR_DT_u32] = "<u4", [IR_DT_i32] = "<i4",
-    [IR_DT_i64] = "<i8",  [IR_DT_f32] = "<f4", [IR_DT_f64] = "<f8",
+    [IR_DT_bool] = "|b1", [IR_DT_u8] = "|u1",  [IR_DT_u16] = "<u2", [IR_DT_u32] = "<u4", [IR_DT_u64] = "<u8",
+    [IR_DT_i8] = "|i1",   [IR_DT_i16] = "<i2", [IR_DT_i32] = "<i4", [IR_DT_i64] = "<i8", [IR_DT_f16] = "<f2",
+    [IR_DT_bf16] = "|V2", [IR_DT_f32] = "<f4", [IR_DT_f64] = "<f8",
 };
 
 typedef struct reader {

@@ -94,62 +94,19 @@
 #define S_IS_GT(a, b) ~, uint8_t
 #define S_IS_GE(a, b) ~, uint8_t
 
-/* Which classes of dtypes the next includes of scalar_rows.h belong to. */
-#define S_ON_D_ANY(...) __VA_ARGS__
-#define S_ON_D_NUM(...) __VA_ARGS__
-#define S_ON_D_FLOAT(...) __VA_ARGS__
-#define S_ON_D_BITS(...)
-#define S_ON_D_INT(...)
-#define S_ON_D_BOOL(...)
-
 #define DT f64
 #include "ir/scalar_f64.def"
-#include "ir/scalar_num.def"
-#include "runtime/scalar_rows.h"
 #undef DT
 #define DT f32
 #include "ir/scalar_f32.def"
-#include "ir/scalar_num.def"
-#include "runtime/scalar_rows.h"
 #undef DT
-
-#undef S_ON_D_FLOAT
-#undef S_ON_D_BITS
-#undef S_ON_D_INT
-#define S_ON_D_FLOAT(...)
-#define S_ON_D_BITS(...) __VA_ARGS__
-#define S_ON_D_INT(...) __VA_ARGS__
-
-#define DT u8
-#include "ir/scalar_num.def"
-#include "runtime/scalar_rows.h"
-#undef DT
-#define DT u32
-#include "ir/scalar_num.def"
-#include "runtime/scalar_rows.h"
-#undef DT
-#define DT i32
-#include "ir/scalar_num.def"
-#include "runtime/scalar_rows.h"
-#undef DT
-#define DT i64
-#include "ir/scalar_num.def"
-#include "runtime/scalar_rows.h"
-#undef DT
-
-#undef S_ON_D_NUM
-#undef S_ON_D_INT
-#undef S_ON_D_BOOL
-#define S_ON_D_NUM(...)
-#define S_ON_D_INT(...)
-#define S_ON_D_BOOL(...) __VA_ARGS__
-
-#pragma push_macro("bool") /* stdbool.h's macro would be pasted as _Bool */
-#undef bool
-#define DT bool
-#include "runtime/scalar_rows.h"
-#undef DT
-#pragma pop_macro("bool")
+#define EACH "ir/scalar_num.def"
+#include "ir/each_real.def"
+#include "ir/each_int.def"
+#undef EACH
+#define EACH "runtime/scalar_rows.h"
+#include "ir/each_dtype.def"
+#undef EACH
 
 #include "runtime/scalar_undef.h"
 

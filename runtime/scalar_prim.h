@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "ir/half.h"
 #include "ir/ir.h"
 
 #define S_INLINE static inline __attribute__((always_inline, unused))
@@ -151,7 +152,7 @@ S_FLOAT(f64, double, int64_t, uint64_t, 0x1.8p52, )
     S_INLINE T s_k_##dt(double d) { return (T)(int64_t)d; }                                  \
     S_INLINE T s_add_##dt(T a, T b) { return (T)((UINT)a + (UINT)b); }                       \
     S_INLINE T s_sub_##dt(T a, T b) { return (T)((UINT)a - (UINT)b); }                       \
-    S_INLINE T s_mul_##dt(T a, T b) { return (T)((UINT)a * (UINT)b); }                       \
+    S_INLINE T s_mul_##dt(T a, T b) { return (T)(1u * (UINT)a * (UINT)b); } /* u16 as int would overflow */ \
     S_INLINE T s_neg_##dt(T a) { return (T)(0 - (UINT)a); }                                  \
     S_INLINE T s_not_##dt(T a) { return (T)~(UINT)a; }                                       \
     S_INLINE T s_abs_##dt(T a) { return is_signed && a < (T)1 && a != 0 ? s_neg_##dt(a) : a; } \
@@ -166,7 +167,7 @@ S_FLOAT(f64, double, int64_t, uint64_t, 0x1.8p52, )
     S_INLINE T s_sel_##dt(_Bool m, T a, T b) { return m ? a : b; }                           \
     S_INLINE T s_shl_##dt(T a, T n)                                                          \
     {                                                                                        \
-        UINT r = (UINT)((UINT)a << ((UINT)n & (width - 1)));                                 \
+        UINT r = (UINT)(1u * (UINT)a << ((UINT)n & (width - 1)));                                 \
         return (UINT)n < width ? (T)r : (T)0;                                                \
     }                                                                                        \
     S_INLINE T s_shr_##dt(T a, T n)                                                          \
@@ -177,7 +178,11 @@ S_FLOAT(f64, double, int64_t, uint64_t, 0x1.8p52, )
     }
 
 S_INTEGER(u8, uint8_t, uint8_t, 8, 0)
+S_INTEGER(u16, uint16_t, uint16_t, 16, 0)
 S_INTEGER(u32, uint32_t, uint32_t, 32, 0)
+S_INTEGER(u64, uint64_t, uint64_t, 64, 0)
+S_INTEGER(i8, int8_t, uint8_t, 8, 1)
+S_INTEGER(i16, int16_t, uint16_t, 16, 1)
 S_INTEGER(i32, int32_t, uint32_t, 32, 1)
 S_INTEGER(i64, int64_t, uint64_t, 64, 1)
 
@@ -197,28 +202,60 @@ S_INLINE uint8_t s_not_bool(uint8_t a) { return (uint8_t)(a ^ 1); }
         r = below ? (B)(least) : r;                                                          \
         return above ? (B)(most) : r;                                                        \
     }
-#define S_FROM_INT(a, A)                                                                     \
+/* ROUNDED: to f32, exact or so that the rounding to a half that follows is the only one (ir/half.h). */
+#define S_FROM_INT(a, A, ROUNDED)                                                            \
     S_TO_BOOL(a, A)                                                                          \
-    S_CAST(a, A, u8, uint8_t) S_CAST(a, A, u32, uint32_t) S_CAST(a, A, i32, int32_t)         \
-    S_CAST(a, A, i64, int64_t) S_CAST(a, A, f32, float) S_CAST(a, A, f64, double)
-#define S_FROM_FLOAT(a, A)                                                                   \
+    S_CAST(a, A, u8, uint8_t) S_CAST(a, A, u16, uint16_t) S_CAST(a, A, u32, uint32_t)        \
+    S_CAST(a, A, u64, uint64_t) S_CAST(a, A, i8, int8_t) S_CAST(a, A, i16, int16_t)          \
+    S_CAST(a, A, i32, int32_t) S_CAST(a, A, i64, int64_t)                                    \
+    S_CAST(a, A, f32, float) S_CAST(a, A, f64, double)                                       \
+    S_TO_HALF(a, A, ROUNDED)
+#define S_TO_HALF(a, A, ROUNDED)                                                             \
+    S_INLINE uint16_t s_convert_##a##_f16(A x) { return half_to_f16(ROUNDED(x)); }           \
+    S_INLINE uint16_t s_convert_##a##_bf16(A x) { return half_to_bf16(ROUNDED(x)); }
+#define S_FROM_FLOAT(a, A, ROUNDED)                                                          \
     S_TO_BOOL(a, A)                                                                          \
     S_SATURATE(a, A, u8, uint8_t, 0, 0x1p8, 0, UINT8_MAX)                                    \
+    S_SATURATE(a, A, u16, uint16_t, 0, 0x1p16, 0, UINT16_MAX)                                \
     S_SATURATE(a, A, u32, uint32_t, 0, 0x1p32, 0, UINT32_MAX)                                \
+    S_SATURATE(a, A, u64, uint64_t, 0, 0x1p64, 0, UINT64_MAX)                                \
+    S_SATURATE(a, A, i8, int8_t, -0x1p7, 0x1p7, INT8_MIN, INT8_MAX)                          \
+    S_SATURATE(a, A, i16, int16_t, -0x1p15, 0x1p15, INT16_MIN, INT16_MAX)                    \
     S_SATURATE(a, A, i32, int32_t, -0x1p31, 0x1p31, INT32_MIN, INT32_MAX)                    \
     S_SATURATE(a, A, i64, int64_t, -0x1p63, 0x1p63, INT64_MIN, INT64_MAX)                    \
-    S_CAST(a, A, f32, float) S_CAST(a, A, f64, double)
+    S_CAST(a, A, f32, float) S_CAST(a, A, f64, double)                                       \
+    S_TO_HALF(a, A, ROUNDED)
+#define S_VIA_F32(h, b, B)                                                                   \
+    S_INLINE B s_convert_##h##_##b(uint16_t x) { return s_convert_f32_##b(half_from_##h(x)); }
+#define S_FROM_HALF(h, other)                                                                \
+    S_VIA_F32(h, u8, uint8_t) S_VIA_F32(h, u16, uint16_t) S_VIA_F32(h, u32, uint32_t)        \
+    S_VIA_F32(h, u64, uint64_t) S_VIA_F32(h, i8, int8_t) S_VIA_F32(h, i16, int16_t)          \
+    S_VIA_F32(h, i32, int32_t) S_VIA_F32(h, i64, int64_t)                                    \
+    S_VIA_F32(h, f32, float) S_VIA_F32(h, f64, double) S_VIA_F32(h, other, uint16_t)         \
+    S_INLINE uint16_t s_convert_##h##_##h(uint16_t x) { return x; }
+#define S_EXACT(x) (float)(x)
+#define S_ODD(x) half_odd_f32((double)(x))
+#define S_ODD_U64(x) S_ODD(half_sticky_u64(x))
+#define S_ODD_I64(x) S_ODD(half_sticky_i64(x))
 
+S_FROM_INT(u8, uint8_t, S_EXACT)
+S_FROM_INT(u16, uint16_t, S_EXACT)
+S_FROM_INT(u32, uint32_t, S_ODD)
+S_FROM_INT(u64, uint64_t, S_ODD_U64)
+S_FROM_INT(i8, int8_t, S_EXACT)
+S_FROM_INT(i16, int16_t, S_EXACT)
+S_FROM_INT(i32, int32_t, S_ODD)
+S_FROM_INT(i64, int64_t, S_ODD_I64)
+S_FROM_FLOAT(f32, float, S_EXACT)
+S_FROM_FLOAT(f64, double, S_ODD)
+S_FROM_HALF(f16, bf16)
+S_FROM_HALF(bf16, f16)
 #pragma push_macro("bool") /* stdbool.h's macro would be pasted as _Bool */
 #undef bool
-S_FROM_INT(bool, uint8_t)
+S_FROM_INT(bool, uint8_t, S_EXACT)
+S_VIA_F32(f16, bool, uint8_t)
+S_VIA_F32(bf16, bool, uint8_t)
 #pragma pop_macro("bool")
-S_FROM_INT(u8, uint8_t)
-S_FROM_INT(u32, uint32_t)
-S_FROM_INT(i32, int32_t)
-S_FROM_INT(i64, int64_t)
-S_FROM_FLOAT(f32, float)
-S_FROM_FLOAT(f64, double)
 /* clang-format on */
 
 #undef S_FLOAT
@@ -228,6 +265,13 @@ S_FROM_FLOAT(f64, double)
 #undef S_SATURATE
 #undef S_FROM_INT
 #undef S_FROM_FLOAT
+#undef S_FROM_HALF
+#undef S_TO_HALF
+#undef S_VIA_F32
+#undef S_EXACT
+#undef S_ODD
+#undef S_ODD_U64
+#undef S_ODD_I64
 
 /* ---- Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) ------------ */
 

@@ -70,9 +70,3 @@
 #undef S_IS_LE
 #undef S_IS_GT
 #undef S_IS_GE
-#undef S_ON_D_ANY
-#undef S_ON_D_NUM
-#undef S_ON_D_FLOAT
-#undef S_ON_D_BITS
-#undef S_ON_D_INT
-#undef S_ON_D_BOOL

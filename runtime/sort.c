@@ -47,14 +47,17 @@ typedef struct sort_row {
     bool descending;
 } sort_row;
 
+/* Of up to 4 bytes; a signed integer's sign is turned over. */
 static uint32_t key32(const sort_row *r, int64_t i)
 {
+    size_t size = ir_dtype_size(r->d);
     uint32_t key = 0;
 
-    switch (r->d) {
-    case IR_DT_u8: key = (uint8_t)r->x[i]; break;
-    case IR_DT_f32: key = key_of_f32(r->x + 4 * i); break;
-    default: memcpy(&key, r->x + 4 * i, sizeof key); key ^= r->d == IR_DT_i32 ? 1u << 31 : 0;
+    if (r->d == IR_DT_f32) {
+        key = key_of_f32(r->x + 4 * i);
+    } else {
+        memcpy(&key, r->x + (int64_t)size * i, size);
+        key ^= ir_dtype_is_signed(r->d) ? 1u << (8 * size - 1) : 0;
     }
     return r->descending ? ~key : key;
 }
@@ -63,13 +66,13 @@ static uint64_t key64(const sort_row *r, int64_t i)
 {
     uint64_t key;
 
-    switch (r->d) {
-    case IR_DT_f64: key = key_of_f64(r->x + 8 * i); break;
-    case IR_DT_i64:
+    if (ir_dtype_size(r->d) < 8)
+        return key32(r, i);
+    if (r->d == IR_DT_f64) {
+        key = key_of_f64(r->x + 8 * i);
+    } else {
         memcpy(&key, r->x + 8 * i, sizeof key);
-        key ^= 1ull << 63;
-        break;
-    default: return key32(r, i);
+        key ^= ir_dtype_is_signed(r->d) ? 1ull << 63 : 0;
     }
     return r->descending ? ~key : key;
 }

@@ -86,7 +86,4 @@ bool cli_make_inputs(tdm_context *ctx, const tdm_graph *g, const cli_inputs *in,
 const char *cli_node_name(const tdm_graph *g, int node); /* name of an input or variable */
 void cli_shape_text(const tdm_graph *g, const tdm_node_info *n, char *text, size_t size); /* f32[4,n] */
 
-/* Element i of row-major data as a double. */
-double cli_element(const void *data, tdm_dtype d, int64_t i);
-
 #endif

@@ -31,7 +31,7 @@ static bool print_summary(const char *name, const tdm_tensor *t)
         printf("%s%lld", i ? "," : "", (long long)d.dims[i]);
     printf("] ");
     for (int64_t i = 0; i < n; i++) {
-        double v = cli_element(data, tdm_dtype_of(t), i);
+        double v = tdm_element(tdm_dtype_of(t), data, i);
         if (i < SHOWN)
             printf(" %.9g", v);
         if (!isfinite(v))

@@ -5,37 +5,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Floats in the order of their values as integers, so that neighbours differ by one. */
-static int64_t ordered32(float v)
+/* Element i of a float dtype in the order of the values, so that neighbours differ by one. */
+static double ordered(const void *data, tdm_dtype d, int64_t i)
 {
-    int32_t i;
-    memcpy(&i, &v, sizeof i);
-    return i < 0 ? (int64_t)INT32_MIN - i : i;
-}
-
-static int64_t ordered64(double v)
-{
-    int64_t i;
-    memcpy(&i, &v, sizeof i);
-    return i < 0 ? INT64_MIN - i : i;
+    size_t size = tdm_dtype_size(d);
+    int unused = 64 - 8 * (int)size;
+    uint64_t bits = 0;
+    memcpy(&bits, (const char *)data + (size_t)i * size, size);
+    int64_t v = (int64_t)(bits << unused);
+    return (double)((v < 0 ? INT64_MIN - v : v) >> unused);
 }
 
 static double ulps(const void *a, const void *b, tdm_dtype d, int64_t i)
 {
-    double x = cli_element(a, d, i), y = cli_element(b, d, i);
+    double x = tdm_element(d, a, i), y = tdm_element(d, b, i);
+    bool real = d == TDM_F16 || d == TDM_BF16 || d == TDM_F32 || d == TDM_F64;
     if (isnan(x) || isnan(y))
         return INFINITY;
-    if (d == TDM_F32)
-        return fabs((double)(ordered32((float)x) - ordered32((float)y)));
-    if (d == TDM_F64)
-        return fabs((double)ordered64(x) - (double)ordered64(y));
-    return fabs(x - y);
+    return fabs(real ? ordered(a, d, i) - ordered(b, d, i) : x - y);
 }
 
 static void note(difference *r, const void *a, const void *b, tdm_dtype d, int64_t i, double rtol,
                  double atol)
 {
-    double x = cli_element(a, d, i), y = cli_element(b, d, i), u = ulps(a, b, d, i), gap = fabs(x - y);
+    double x = tdm_element(d, a, i), y = tdm_element(d, b, i), u = ulps(a, b, d, i), gap = fabs(x - y);
     if (isnan(x) && isnan(y))
         return;
     if (r->first < 0)

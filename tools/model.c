@@ -71,7 +71,7 @@ tdm_graph *cli_specialize(tdm_graph *g, const cli_inputs *in)
 
 static bool is_float(tdm_dtype d)
 {
-    return d == TDM_F32 || d == TDM_F64;
+    return d == TDM_F16 || d == TDM_BF16 || d == TDM_F32 || d == TDM_F64;
 }
 
 /* U(seed): the benchmark generator's uniform values in [-1, 1). */
@@ -189,18 +189,4 @@ bool cli_make_inputs(tdm_context *ctx, const tdm_graph *g, const cli_inputs *in,
     }
     tdm_scope_close(ctx);
     return ok;
-}
-
-double cli_element(const void *data, tdm_dtype d, int64_t i)
-{
-    switch (d) {
-    case TDM_BOOL:
-    case TDM_U8: return ((const uint8_t *)data)[i];
-    case TDM_U32: return ((const uint32_t *)data)[i];
-    case TDM_I32: return ((const int32_t *)data)[i];
-    case TDM_I64: return (double)((const int64_t *)data)[i];
-    case TDM_F32: return (double)((const float *)data)[i];
-    case TDM_F64: return ((const double *)data)[i];
-    }
-    return NAN;
 }

@@ -64,8 +64,8 @@ typedef struct tdm_attention {
     double dropout; /* weights are zeroed with this probability, as tdm_dropout; takes a counter if not 0 */
 } tdm_attention;
 /* softmax(q k^T scale + mask) v.  q [.., L, E], k [.., S, E], v [.., S, Ev], leading axes broadcast ->
- * [.., L, Ev]; f32 or f64.  A query that may see no key gives zeros and no gradient.  Formula: Vaswani et al.
- * 2017, arXiv 1706.03762. */
+ * [.., L, Ev]; any float dtype.  A query that may see no key gives zeros and no gradient.  Formula: Vaswani
+ * et al. 2017, arXiv 1706.03762. */
 TDM_API tdm_tensor *tdm_scaled_dot_product_attention(tdm_tensor *q, tdm_tensor *k, tdm_tensor *v,
                                                      const tdm_attention *how, tdm_loc at);
 /* Packed weights, as torch.nn.MultiheadAttention has them: rows of in_weight are query, key, value. */

@@ -57,8 +57,8 @@ TDM_API tdm_tensor *tdm_outer(tdm_tensor *x, tdm_tensor *z, tdm_loc at); /* [m],
 TDM_API tdm_tensor *tdm_bmm(tdm_tensor *a, tdm_tensor *b, tdm_loc at);
 /* Einstein's summation of 1 to 8 operands of one dtype: "bij,bjk->bik", "ii->i", "...ij->...ji", "ij,jk"
  * (without an arrow: the ellipsis, then the labels written once, in alphabetical order; capitals first).
- * Contracted from left to right, one product each; products that contract need f32 or f64.  Errors name the
- * label: EARG for a bad equation, ESHAPE for extents that differ. */
+ * Contracted from left to right, one product each; products that contract need a float dtype.  Errors name
+ * the label: EARG for a bad equation, ESHAPE for extents that differ. */
 TDM_API tdm_tensor *tdm_einsum(const char *equation, tdm_tensor *const *x, int n, tdm_loc at);
 
 /* ---- indexing ----------------------------------------------------------------------------------------- */
@@ -103,7 +103,7 @@ TDM_API tdm_tensor *tdm_dynamic_update(tdm_tensor *x, tdm_tensor *start, tdm_ten
 TDM_API tdm_tensor *tdm_eye(tdm_context *ctx, tdm_dtype d, int64_t rows, int64_t cols, int64_t k, tdm_loc at);
 /* bool [rows, cols], true where column <= row + cols - rows: what a query may see, the last ones aligned */
 TDM_API tdm_tensor *tdm_causal_mask(tdm_context *ctx, int64_t rows, int64_t cols, tdm_loc at);
-/* lo + i (hi - lo) / (n - 1), the last one hi; f32 or f64 */
+/* lo + i (hi - lo) / (n - 1), the last one hi; a float dtype */
 TDM_API tdm_tensor *tdm_linspace(tdm_context *ctx, tdm_dtype d, double lo, double hi, int64_t n, tdm_loc at);
 TDM_API tdm_tensor *tdm_full_like(tdm_tensor *x, double value, tdm_loc at); /* x's dtype and shape */
 #define tdm_zeros_like(x) tdm_full_like(x, 0)

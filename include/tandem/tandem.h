@@ -72,7 +72,16 @@ typedef struct tdm_optimizer tdm_optimizer;
 typedef struct tdm_grad_fn tdm_grad_fn;
 typedef struct tdm_archive tdm_archive;
 
-typedef enum { TDM_BOOL, TDM_U8, TDM_U32, TDM_I32, TDM_I64, TDM_F32, TDM_F64 } tdm_dtype;
+/* Elements in memory: bool is one byte, 0 or 1; f16 (IEEE binary16) and bf16 (the upper half of an f32) are
+ * 16 bits, made by tdm_convert, read by tdm_item or tdm_element (inspect.h).  Ops on them compute in f32 and
+ * round once (docs/numerics.md). */
+/* clang-format off */
+typedef enum {
+    TDM_BOOL,
+    TDM_U8, TDM_U16, TDM_U32, TDM_U64, TDM_I8, TDM_I16, TDM_I32, TDM_I64,
+    TDM_F16, TDM_BF16, TDM_F32, TDM_F64
+} tdm_dtype;
+/* clang-format on */
 
 typedef enum {
     TDM_OK,

@@ -14,25 +14,17 @@
         RT_NO_ALIAS for (int64_t i = 0; i < n; i++) r[i] = TO_(a, b, x0[i]);                \
     }
 #define TO_(a, b, v) s_convert_##a##_##b(v)
-#define FROM(a)      \
-    CONVERT(a, bool) \
-    CONVERT(a, u8) CONVERT(a, u32) CONVERT(a, i32) CONVERT(a, i64) CONVERT(a, f32) CONVERT(a, f64)
+/* clang-format off */
+#define TO_EACH(F, a)                                                                      \
+    F(a, bool) F(a, u8) F(a, u16) F(a, u32) F(a, u64) F(a, i8) F(a, i16) F(a, i32)         \
+    F(a, i64) F(a, f16) F(a, bf16) F(a, f32) F(a, f64)
+/* clang-format on */
+#define FROM(a, ...) TO_EACH(CONVERT, a)
+IR_DTYPES(FROM)
 
-FROM(bool)
-FROM(u8)
-FROM(u32)
-FROM(i32)
-FROM(i64)
-FROM(f32)
-FROM(f64)
-
-#define TABLE(a)                                                                                   \
-    [IR_DT_##a] = {[IR_DT_bool] = a##_to_bool, [IR_DT_u8] = a##_to_u8,   [IR_DT_u32] = a##_to_u32, \
-                   [IR_DT_i32] = a##_to_i32,   [IR_DT_i64] = a##_to_i64, [IR_DT_f32] = a##_to_f32, \
-                   [IR_DT_f64] = a##_to_f64},
-
-rt_row_fn *const RT_V(rt_convert)[IR_DT_COUNT][IR_DT_COUNT] = {TABLE(bool) TABLE(u8) TABLE(u32) TABLE(i32)
-                                                                   TABLE(i64) TABLE(f32) TABLE(f64)};
+#define ENTRY(a, b) [IR_DT_##b] = a##_to_##b,
+#define TABLE(a, ...) [IR_DT_##a] = {TO_EACH(ENTRY, a)},
+rt_row_fn *const RT_V(rt_convert)[IR_DT_COUNT][IR_DT_COUNT] = {IR_DTYPES(TABLE)};
 
 #define CLAMP(dt)                                                                                \
     void RT_V(rt_clamp_##dt)(void *y, const void *const *x, int64_t n, const ir_attrs *a)        \
@@ -45,7 +37,7 @@ rt_row_fn *const RT_V(rt_convert)[IR_DT_COUNT][IR_DT_COUNT] = {TABLE(bool) TABLE
 CLAMP(f32)
 CLAMP(f64)
 
-#define IOTA(dt)                                                                                     \
+#define IOTA(dt, ...)                                                                                \
     void RT_V(rt_iota_##dt)(void *y, const void *state, int64_t begin, int64_t n, const ir_attrs *a) \
     {                                                                                                \
         s_val_##dt *r = y;                                                                           \

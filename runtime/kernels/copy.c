@@ -1,4 +1,5 @@
-/* runtime/kernels/copy.c: strided rows of 1, 4 and 8 byte elements, and the transpose of 1 byte elements. */
+/* runtime/kernels/copy.c: strided rows of 1, 2, 4 and 8 byte elements, and the transpose of 1 and 2 byte
+ * elements. */
 #include "runtime/kernels/kernel.h"
 
 #include <string.h>
@@ -20,20 +21,25 @@
     }
 
 COPY(1, uint8_t)
+COPY(2, uint16_t)
 COPY(4, uint32_t)
 COPY(8, uint64_t)
 
-/* One byte: tiles of 16 x 16, plain loops. */
+/* Tiles of 16 x 16, plain loops. */
 #define TILE 16
+#define TRANSPOSE(bytes, T)                                                                         \
+    void RT_V(rt_transpose_##bytes)(void *y, int64_t dst, const void *x, int64_t src, int64_t rows, \
+                                    int64_t cols)                                                   \
+    {                                                                                               \
+        T *r = y;                                                                                   \
+        const T *x0 = x;                                                                            \
+                                                                                                    \
+        for (int64_t j = 0; j < cols; j += TILE)                                                    \
+            for (int64_t i = 0; i < rows; i += TILE)                                                \
+                for (int64_t q = i; q < i + TILE && q < rows; q++)                                  \
+                    for (int64_t p = j; p < j + TILE && p < cols; p++)                              \
+                        r[q * dst + p] = x0[p * src + q];                                           \
+    }
 
-void RT_V(rt_transpose_1)(void *y, int64_t dst, const void *x, int64_t src, int64_t rows, int64_t cols)
-{
-    uint8_t *r = y;
-    const uint8_t *x0 = x;
-
-    for (int64_t j = 0; j < cols; j += TILE)
-        for (int64_t i = 0; i < rows; i += TILE)
-            for (int64_t q = i; q < i + TILE && q < rows; q++)
-                for (int64_t p = j; p < j + TILE && p < cols; p++)
-                    r[q * dst + p] = x0[p * src + q];
-}
+TRANSPOSE(1, uint8_t)
+TRANSPOSE(2, uint16_t)

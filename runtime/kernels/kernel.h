@@ -30,16 +30,17 @@
 #endif
 
 /* Tables that table.c gathers. */
-extern rt_row_fn *const RT_V(rt_rows_f32)[IR_OP_COUNT], *const RT_V(rt_rows_f64)[IR_OP_COUNT];
-extern rt_row_fn *const RT_V(rt_rows_u8)[IR_OP_COUNT], *const RT_V(rt_rows_u32)[IR_OP_COUNT];
-extern rt_row_fn *const RT_V(rt_rows_i32)[IR_OP_COUNT], *const RT_V(rt_rows_i64)[IR_OP_COUNT];
-extern rt_row_fn *const RT_V(rt_rows_bool)[IR_OP_COUNT];
+#define X(dt, ...) extern rt_row_fn *const RT_V(rt_rows_##dt)[IR_OP_COUNT];
+IR_DTYPES(X)
+#undef X
 extern rt_row_fn *const RT_V(rt_convert)[IR_DT_COUNT][IR_DT_COUNT];
-rt_row_fn RT_V(rt_clamp_f32), RT_V(rt_clamp_f64);
+rt_row_fn RT_V(rt_clamp_f16), RT_V(rt_clamp_bf16), RT_V(rt_clamp_f32), RT_V(rt_clamp_f64);
+rt_generate_fn RT_V(rt_iota_f16), RT_V(rt_iota_bf16);
 rt_generate_fn RT_V(rt_random_bits);
 
-#define RT_NUMBERS(X) X(u8) X(u32) X(i32) X(i64) X(f32) X(f64)
-#define X(dt)                                                                              \
+/* X(dtype, ..) for the numbers that are computed as themselves. */
+#define RT_NUMBERS(X) IR_INTEGERS(X) IR_REALS(X)
+#define X(dt, ...)                                                                         \
     rt_generate_fn RT_V(rt_iota_##dt);                                                     \
     rt_inner_fn RT_V(rt_sum_inner_##dt), RT_V(rt_max_inner_##dt), RT_V(rt_min_inner_##dt); \
     rt_outer_fn RT_V(rt_sum_outer_##dt), RT_V(rt_max_outer_##dt), RT_V(rt_min_outer_##dt); \
@@ -54,8 +55,8 @@ rt_inner_fn RT_V(rt_all_inner_bool), RT_V(rt_any_inner_bool);
 rt_outer_fn RT_V(rt_all_outer_bool), RT_V(rt_any_outer_bool);
 rt_scan_fn RT_V(rt_linear_scan_f32), RT_V(rt_linear_scan_f64);
 
-rt_copy_fn RT_V(rt_copy_1), RT_V(rt_copy_4), RT_V(rt_copy_8);
-rt_transpose_fn RT_V(rt_transpose_1), RT_V(rt_transpose_4), RT_V(rt_transpose_8);
+rt_copy_fn RT_V(rt_copy_1), RT_V(rt_copy_2), RT_V(rt_copy_4), RT_V(rt_copy_8);
+rt_transpose_fn RT_V(rt_transpose_1), RT_V(rt_transpose_2), RT_V(rt_transpose_4), RT_V(rt_transpose_8);
 extern const rt_dot_kernels RT_V(rt_dot_f32), RT_V(rt_dot_f64);
 
 #endif

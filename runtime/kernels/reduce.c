@@ -116,7 +116,11 @@
     PLAIN(prod, s_mul, dt, 1)
 
 INTEGERS(u8, 0, UINT8_MAX)
+INTEGERS(u16, 0, UINT16_MAX)
 INTEGERS(u32, 0, UINT32_MAX)
+INTEGERS(u64, 0, UINT64_MAX)
+INTEGERS(i8, INT8_MIN, INT8_MAX)
+INTEGERS(i16, INT16_MIN, INT16_MAX)
 INTEGERS(i32, INT32_MIN, INT32_MAX)
 INTEGERS(i64, INT64_MIN, INT64_MAX)
 FLOAT_SUM(f32)
@@ -164,15 +168,12 @@ PLAIN(any, s_either, bool, 0)
         for (int64_t i = 0; i < rows; i++)                                                          \
             r[i] = arg##kind##_run_##dt(x0 + i * stride, n);                                        \
     }
-#define ARG_INTEGER(dt)        \
+#define ARG_INTEGER(dt, ...)   \
     ARG(max, dt, max_run_##dt) \
     ARG(min, dt, min_run_##dt)
 #define ARG_FLOAT(dt)                   \
     ARG(max, dt, RT_V(rt_max_run_##dt)) \
     ARG(min, dt, RT_V(rt_min_run_##dt))
-ARG_INTEGER(u8)
-ARG_INTEGER(u32)
-ARG_INTEGER(i32)
-ARG_INTEGER(i64)
+IR_INTEGERS(ARG_INTEGER)
 ARG_FLOAT(f32)
 ARG_FLOAT(f64)

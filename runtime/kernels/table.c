@@ -11,22 +11,20 @@
 #define NAME "x86-64"
 #endif
 
-#define EACH(prefix)                                                                                    \
-    {[IR_DT_u8] = RT_V(prefix##u8),   [IR_DT_u32] = RT_V(prefix##u32), [IR_DT_i32] = RT_V(prefix##i32), \
-     [IR_DT_i64] = RT_V(prefix##i64), [IR_DT_f32] = RT_V(prefix##f32), [IR_DT_f64] = RT_V(prefix##f64)}
+#define INTEGERS(prefix)                                                                             \
+    [IR_DT_u8] = RT_V(prefix##u8), [IR_DT_u16] = RT_V(prefix##u16), [IR_DT_u32] = RT_V(prefix##u32), \
+    [IR_DT_u64] = RT_V(prefix##u64), [IR_DT_i8] = RT_V(prefix##i8), [IR_DT_i16] = RT_V(prefix##i16), \
+    [IR_DT_i32] = RT_V(prefix##i32), [IR_DT_i64] = RT_V(prefix##i64)
+#define REALS(prefix) [IR_DT_f32] = RT_V(prefix##f32), [IR_DT_f64] = RT_V(prefix##f64)
+#define HALVES(prefix) [IR_DT_f16] = RT_V(prefix##f16), [IR_DT_bf16] = RT_V(prefix##bf16)
+#define EACH(prefix) {INTEGERS(prefix), REALS(prefix)}
 
 const rt_level RT_V(rt_level) = {
     .name = NAME,
-    .pointwise = {[IR_DT_bool] = RT_V(rt_rows_bool),
-                  [IR_DT_u8] = RT_V(rt_rows_u8),
-                  [IR_DT_u32] = RT_V(rt_rows_u32),
-                  [IR_DT_i32] = RT_V(rt_rows_i32),
-                  [IR_DT_i64] = RT_V(rt_rows_i64),
-                  [IR_DT_f32] = RT_V(rt_rows_f32),
-                  [IR_DT_f64] = RT_V(rt_rows_f64)},
+    .pointwise = {[IR_DT_bool] = RT_V(rt_rows_bool), INTEGERS(rt_rows_), HALVES(rt_rows_), REALS(rt_rows_)},
     .convert = &RT_V(rt_convert),
-    .clamp = {[IR_DT_f32] = RT_V(rt_clamp_f32), [IR_DT_f64] = RT_V(rt_clamp_f64)},
-    .iota = EACH(rt_iota_),
+    .clamp = {HALVES(rt_clamp_), REALS(rt_clamp_)},
+    .iota = {INTEGERS(rt_iota_), HALVES(rt_iota_), REALS(rt_iota_)},
     .random_bits = RT_V(rt_random_bits),
     .inner = {[RT_SUM] = EACH(rt_sum_inner_),
               [RT_MAX] = EACH(rt_max_inner_),
@@ -47,7 +45,10 @@ const rt_level RT_V(rt_level) = {
              [RT_CUMMAX] = EACH(rt_cummax_),
              [RT_CUMMIN] = EACH(rt_cummin_)},
     .linear_scan = {[IR_DT_f32] = RT_V(rt_linear_scan_f32), [IR_DT_f64] = RT_V(rt_linear_scan_f64)},
-    .copy = {[1] = RT_V(rt_copy_1), [4] = RT_V(rt_copy_4), [8] = RT_V(rt_copy_8)},
-    .transpose = {[1] = RT_V(rt_transpose_1), [4] = RT_V(rt_transpose_4), [8] = RT_V(rt_transpose_8)},
+    .copy = {[1] = RT_V(rt_copy_1), [2] = RT_V(rt_copy_2), [4] = RT_V(rt_copy_4), [8] = RT_V(rt_copy_8)},
+    .transpose = {[1] = RT_V(rt_transpose_1),
+                  [2] = RT_V(rt_transpose_2),
+                  [4] = RT_V(rt_transpose_4),
+                  [8] = RT_V(rt_transpose_8)},
     .dot = {[IR_DT_f32] = &RT_V(rt_dot_f32), [IR_DT_f64] = &RT_V(rt_dot_f64)},
 };

@@ -27,61 +27,39 @@
 #define PASTE_(a, b) a##_##b
 #define PASTE(a, b) PASTE_(a, b)
 
-#define ON_D_ANY(...) __VA_ARGS__
-#define ON_D_NUM(...) __VA_ARGS__
-#define ON_D_FLOAT(...) __VA_ARGS__
-#define ON_D_BITS(...)
-#define ON_D_INT(...)
-#define ON_D_BOOL(...)
-#define DT f32
-#include "tests/codegen/scalar_rows_c.h"
-#undef DT
-#define DT f64
-#include "tests/codegen/scalar_rows_c.h"
-#undef DT
-#undef ON_D_FLOAT
-#undef ON_D_BITS
-#undef ON_D_INT
-#define ON_D_FLOAT(...)
-#define ON_D_BITS(...) __VA_ARGS__
-#define ON_D_INT(...) __VA_ARGS__
-#define DT u8
-#include "tests/codegen/scalar_rows_c.h"
-#undef DT
-#define DT u32
-#include "tests/codegen/scalar_rows_c.h"
-#undef DT
-#define DT i32
-#include "tests/codegen/scalar_rows_c.h"
-#undef DT
-#define DT i64
-#include "tests/codegen/scalar_rows_c.h"
-#undef DT
-#undef ON_D_NUM
-#undef ON_D_INT
-#undef ON_D_BOOL
-#define ON_D_NUM(...)
-#define ON_D_INT(...)
-#define ON_D_BOOL(...) __VA_ARGS__
-#pragma push_macro("bool")
-#undef bool
-#define DT bool
-#include "tests/codegen/scalar_rows_c.h"
-#undef DT
-#pragma pop_macro("bool")
+#define EACH "tests/codegen/scalar_rows_c.h"
+#include "ir/each_dtype.def"
+#undef EACH
 
 /* ---- what C gives ------------------------------------------------------------------------------------- */
+
+/* f16 and bf16: widened, the row of f32, rounded. */
+#define HALF_ROW(h, ...)                                                                       \
+    static bool c_##h(ir_op op, const void *const *x, void *y)                                 \
+    {                                                                                          \
+        static float wide[3][COUNT], result[COUNT];                                            \
+        const void *w[3] = {op == IR_select ? x[0] : (const void *)wide[0], wide[1], wide[2]}; \
+        bool truth = (ir_ops[op].facts & IR_BOOL_RESULT) != 0;                                 \
+                                                                                               \
+        for (int k = op == IR_select; k < 3; k++)                                              \
+            for (int i = 0; i < COUNT; i++)                                                    \
+                wide[k][i] = half_from_##h(((const uint16_t *)x[k])[i]);                       \
+        if (!c_f32(op, w, truth ? y : (void *)result))                                         \
+            return false;                                                                      \
+        for (int i = 0; i < COUNT && !truth; i++)                                              \
+            ((uint16_t *)y)[i] = half_to_##h(result[i]);                                       \
+        return true;                                                                           \
+    }
+IR_HALVES(HALF_ROW)
 
 static bool c_row(ir_op op, ir_dtype d, const void *const *x, void *y)
 {
     switch (d) {
-    case IR_DT_bool: return c_bool(op, x, y);
-    case IR_DT_u8: return c_u8(op, x, y);
-    case IR_DT_u32: return c_u32(op, x, y);
-    case IR_DT_i32: return c_i32(op, x, y);
-    case IR_DT_i64: return c_i64(op, x, y);
-    case IR_DT_f32: return c_f32(op, x, y);
-    default: return c_f64(op, x, y);
+#define X(name, ...) \
+    case IR_DT_##name: return c_##name(op, x, y);
+        IR_DTYPES(X)
+#undef X
+    default: return false;
     }
 }
 
@@ -92,33 +70,49 @@ static bool c_row(ir_op op, ir_dtype d, const void *const *x, void *y)
         for (int i = 0; i < COUNT; i++)                           \
             ((B *)y)[i] = s_convert_##a##_##b(((const A *)x)[i]); \
         break;
-#define CONVERT_FROM(a, A)                                                                             \
+#define CONVERT_FROM(a, bytes, A, ...)                                                                 \
     static void c_from_##a(ir_dtype to, const void *x, void *y)                                        \
     {                                                                                                  \
         switch (to) {                                                                                  \
-            TO(a, A, u8, uint8_t) TO(a, A, u32, uint32_t) TO(a, A, i32, int32_t)                       \
-            TO(a, A, i64, int64_t) TO(a, A, f32, float) TO(a, A, f64, double)                          \
-        default:                                                                                       \
-            for (int i = 0; i < COUNT; i++)                                                            \
-                ((uint8_t *)y)[i] = ((const A *)x)[i] != 0;                                            \
+            TO(a, A, u8, uint8_t) TO(a, A, u16, uint16_t) TO(a, A, u32, uint32_t)                      \
+            TO(a, A, u64, uint64_t) TO(a, A, i8, int8_t) TO(a, A, i16, int16_t)                        \
+            TO(a, A, i32, int32_t) TO(a, A, i64, int64_t) TO(a, A, f16, uint16_t)                      \
+            TO(a, A, bf16, uint16_t) TO(a, A, f32, float) TO(a, A, f64, double)                        \
+        default: c_truth_##a(x, y);                                                                    \
         }                                                                                              \
+    }
+#define TRUTH(a, bytes, A, ...)                                                                        \
+    static void c_truth_##a(const A *x, uint8_t *y)                                                    \
+    {                                                                                                  \
+        for (int i = 0; i < COUNT; i++)                                                                \
+            y[i] = x[i] != 0;                                                                          \
+    }
+#define HALF_TRUTH(a, ...)                                                                             \
+    static void c_truth_##a(const uint16_t *x, uint8_t *y)                                             \
+    {                                                                                                  \
+        for (int i = 0; i < COUNT; i++)                                                                \
+            y[i] = half_from_##a(x[i]) != 0;                                                           \
     }
 /* clang-format on */
 #pragma push_macro("bool")
 #undef bool
-CONVERT_FROM(bool, uint8_t)
+TRUTH(bool, 1, uint8_t, )
+CONVERT_FROM(bool, 1, uint8_t, )
 #pragma pop_macro("bool")
-CONVERT_FROM(u8, uint8_t)
-CONVERT_FROM(u32, uint32_t)
-CONVERT_FROM(i32, int32_t)
-CONVERT_FROM(i64, int64_t)
-CONVERT_FROM(f32, float)
-CONVERT_FROM(f64, double)
+IR_INTEGERS(TRUTH)
+IR_REALS(TRUTH)
+IR_HALVES(HALF_TRUTH)
+IR_INTEGERS(CONVERT_FROM)
+IR_HALVES(CONVERT_FROM)
+IR_REALS(CONVERT_FROM)
 
 static void c_convert(ir_dtype from, ir_dtype to, const void *x, void *y)
 {
     static void (*const convert[IR_DT_COUNT])(ir_dtype, const void *, void *) = {
-        c_from_bool, c_from_u8, c_from_u32, c_from_i32, c_from_i64, c_from_f32, c_from_f64};
+#define X(name, ...) [IR_DT_##name] = c_from_##name,
+        IR_DTYPES(X)
+#undef X
+    };
 
     if (from == to)
         memcpy(y, x, COUNT * ir_dtype_size(from));
@@ -133,6 +127,7 @@ static float input_f32[3][COUNT];
 static int64_t input_i64[3][COUNT];
 static uint32_t input_32[3][COUNT];
 static uint8_t input_u8[3][COUNT], input_bool[3][COUNT];
+static uint16_t input_16[3][COUNT], input_f16[3][COUNT], input_bf16[3][COUNT];
 
 static uint64_t random_state = 7;
 
@@ -218,7 +213,12 @@ static int fill_inputs(void **state)
             input_f32[k][i] = pairs ? (float)special[s] : draw_float(i);
             input_i64[k][i] = n;
             input_32[k][i] = (uint32_t)n;
+            input_16[k][i] = (uint16_t)n;
             input_u8[k][i] = (uint8_t)n;
+            ir_element_set(IR_DT_f16, &input_f16[k][i], input_f64[k][i]);
+            ir_element_set(IR_DT_bf16, &input_bf16[k][i], input_f64[k][i]);
+            if (!pairs && i % 2) /* any bits */
+                input_f16[k][i] = input_bf16[k][i] = (uint16_t)draw();
             input_bool[k][i] = draw() & 1;
         }
     return 0;
@@ -228,12 +228,17 @@ static const void *input(ir_dtype d, int k)
 {
     switch (d) {
     case IR_DT_bool: return input_bool[k];
-    case IR_DT_u8: return input_u8[k];
-    case IR_DT_u32:
-    case IR_DT_i32: return input_32[k];
-    case IR_DT_i64: return input_i64[k];
+    case IR_DT_f16: return input_f16[k];
+    case IR_DT_bf16: return input_bf16[k];
     case IR_DT_f32: return input_f32[k];
-    default: return input_f64[k];
+    case IR_DT_f64: return input_f64[k];
+    default: break;
+    }
+    switch (ir_dtype_size(d)) {
+    case 1: return input_u8[k];
+    case 2: return input_16[k];
+    case 4: return input_32[k];
+    default: return input_i64[k];
     }
 }
 
@@ -262,6 +267,8 @@ static LLVMValueRef load(cg *c, ir_dtype d, LLVMValueRef base, LLVMValueRef i)
         LLVMBuildLoad2(c->b, cg_vector_of(c, cg_memory_type(c, d)), element_pointer(c, d, base, i), "");
 
     LLVMSetAlignment(v, (unsigned)ir_dtype_size(d));
+    if (ir_dtype_is_half(d))
+        return cg_half_load(c, d, v);
     return d == IR_DT_bool ? LLVMBuildTrunc(c->b, v, cg_vector_of(c, cg_scalar_type(c, d)), "") : v;
 }
 
@@ -269,6 +276,8 @@ static void store(cg *c, ir_dtype d, LLVMValueRef base, LLVMValueRef i, LLVMValu
 {
     if (d == IR_DT_bool)
         v = LLVMBuildZExt(c->b, v, cg_vector_of(c, cg_memory_type(c, d)), "");
+    if (ir_dtype_is_half(d))
+        v = cg_half_store(c, d, v);
     LLVMSetAlignment(LLVMBuildStore(c->b, v, element_pointer(c, d, base, i)), (unsigned)ir_dtype_size(d));
 }
 
@@ -329,14 +338,8 @@ static void emit(cg *c, const job *j, const char *name, const char *cpu)
 
 static bool is_nan(ir_dtype d, const void *p)
 {
-    if (d == IR_DT_f32) {
-        float v;
-        memcpy(&v, p, sizeof v);
-        return v != v;
-    }
-    double v = 0;
-    if (d == IR_DT_f64)
-        memcpy(&v, p, sizeof v);
+    double v = ir_element_get(d, p);
+
     return v != v;
 }
 
@@ -369,17 +372,26 @@ static int compare(const job *j, const char *cpu, int lanes, const void *jit, co
 
 static const uint32_t philox_state[4] = {0x12345678u, 0x9abcdef0u, 0xfffffffeu, 5u};
 
+/* Element i of a clamp: a clamp of f64 with the bounds rounded is exact in every dtype. */
+static void c_clamp(const job *j, const void *x, void *y, int i)
+{
+    size_t at = (size_t)i * ir_dtype_size(j->operand);
+    double bound[2];
+
+    ir_element_set(j->operand, &bound[0], j->attrs.clamp.lo);
+    ir_element_set(j->operand, &bound[1], j->attrs.clamp.hi);
+    double lo = ir_element_get(j->operand, &bound[0]), hi = ir_element_get(j->operand, &bound[1]);
+    ir_element_set(j->operand, (char *)y + at,
+                   s_clamp_f64(ir_element_get(j->operand, (const char *)x + at), lo, hi));
+}
+
 static void expected(const job *j, const void *const *x, void *y)
 {
     switch (j->op) {
     case IR_convert: c_convert(j->operand, j->result, x[0], y); break;
     case IR_clamp:
         for (int i = 0; i < COUNT; i++)
-            if (j->operand == IR_DT_f32)
-                ((float *)y)[i] =
-                    s_clamp_f32(input_f32[0][i], (float)j->attrs.clamp.lo, (float)j->attrs.clamp.hi);
-            else
-                ((double *)y)[i] = s_clamp_f64(input_f64[0][i], j->attrs.clamp.lo, j->attrs.clamp.hi);
+            c_clamp(j, x[0], y, i);
         break;
     case IR_iota: {
         int64_t ids[COUNT];
@@ -467,6 +479,7 @@ static int check(ir_dtype d, const char *cpu, bool wide, int lanes)
             .lanes = lanes,
             .has_fma = wide,
             .has_gather = wide,
+            .has_f16c = wide,
             .err = &err};
 
     for (int i = 0; i < n; i++) {

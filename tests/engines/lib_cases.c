@@ -86,12 +86,16 @@ static const float special_f32[] = {0.0f,    -0.0f,    1.0f,     -1.0f,        0
 static const double special_f64[] = {0.0,     -0.0,     1.0,      -1.0,         0.5,      -2.5,
                                      709.9,   -745.2,   3e-9,     DBL_TRUE_MIN, -DBL_MIN, -DBL_TRUE_MIN * 77,
                                      DBL_MAX, -DBL_MAX, INFINITY, -INFINITY,    NAN,      9007199254740993.0};
+static const double special_f16[] = {0.0,     -0.0,     1.0,      -1.0,      0.5,      -2.5,
+                                     11.1,    -17.4,    3e-3,     0x1p-24,   -0x1p-14, -0x4dp-24,
+                                     65504.0, -65504.0, INFINITY, -INFINITY, NAN,      2049.0};
 static const int64_t special_int[] = {0,         1,          2,         -1,        -2,      7,
                                       31,        32,         63,        64,        255,     INT32_MAX,
                                       INT32_MIN, UINT32_MAX, INT64_MAX, INT64_MIN, 0x12345, -77};
 enum { SPECIALS = 18 };
 _Static_assert(sizeof special_f32 / sizeof *special_f32 == SPECIALS, "as many of each");
 _Static_assert(sizeof special_f64 / sizeof *special_f64 == SPECIALS, "as many of each");
+_Static_assert(sizeof special_f16 / sizeof *special_f16 == SPECIALS, "as many of each");
 _Static_assert(sizeof special_int / sizeof *special_int == SPECIALS, "as many of each");
 
 static uint32_t roll(uint32_t *s)
@@ -102,24 +106,24 @@ static uint32_t roll(uint32_t *s)
 
 static void put(void *data, ir_dtype d, int64_t i, double real, int64_t integer)
 {
-    switch (d) {
-    case IR_DT_bool: ((uint8_t *)data)[i] = integer & 1; break;
-    case IR_DT_u8: ((uint8_t *)data)[i] = (uint8_t)integer; break;
-    case IR_DT_u32: ((uint32_t *)data)[i] = (uint32_t)integer; break;
-    case IR_DT_i32: ((int32_t *)data)[i] = (int32_t)integer; break;
-    case IR_DT_i64: ((int64_t *)data)[i] = integer; break;
-    case IR_DT_f32: ((float *)data)[i] = (float)real; break;
-    default: ((double *)data)[i] = real; break;
-    }
+    void *p = (char *)data + i * (int64_t)ir_dtype_size(d);
+
+    if (d == IR_DT_bool)
+        integer &= 1;
+    if (ir_dtype_is_float(d))
+        ir_element_set(d, p, real);
+    else
+        memcpy(p, &integer, ir_dtype_size(d));
 }
 
 static void put_special(void *data, ir_dtype d, int64_t i, unsigned which)
 {
     which %= SPECIALS;
-    if (d == IR_DT_f32)
-        ((float *)data)[i] = special_f32[which];
-    else
-        put(data, d, i, special_f64[which], special_int[which]);
+    put(data, d, i,
+        d == IR_DT_f64   ? special_f64[which]
+        : d == IR_DT_f16 ? special_f16[which]
+                         : (double)special_f32[which],
+        special_int[which]);
 }
 
 void case_fill(const op_case *c, int operand, const ir_type *t, void *data, uint32_t seed)
@@ -383,7 +387,7 @@ void cases_views(case_list *l)
             memcpy(c.p, views[i].p, sizeof c.p);
             c.gradient = ir_dtype_is_float((ir_dtype)d);
             c.data = d == IR_DT_f32 && i % 3 == 0 ? DATA_SPECIAL : DATA_RANGE;
-            if (c.gradient || i % 3 == (size_t)d % 3)
+            if (d >= IR_DT_f32 || i % 3 == (size_t)d % 3)
                 cases_add(l, &c);
         }
 }

@@ -148,7 +148,8 @@ void cases_reductions(case_list *l)
             for (int d = 0; d < IR_DT_COUNT; d++) {
                 op_case c = {.op = ops[o], .build = b_reduce, .n = 1, .p = {i % 2, reductions[i].n}};
                 bool real = ir_dtype_is_float((ir_dtype)d);
-                if (!(ir_ops[ops[o]].dtypes >> d & 1) || (!real && d != IR_DT_bool && i % 4 != (size_t)d % 4))
+                if (!(ir_ops[ops[o]].dtypes >> d & 1) ||
+                    (d < IR_DT_f32 && d != IR_DT_bool && i % 4 != (size_t)d % 4))
                     continue;
                 if (d == IR_DT_bool)
                     c.build = b_reduce_bool;
@@ -251,5 +252,6 @@ void cases_products(case_list *l)
         memcpy(c.p, rows[i].p, sizeof c.p);
         add_product(l, c, IR_DT_f32, rows[i].x, rows[i].z, i % 4 == 3 ? DATA_SPECIAL : DATA_RANGE, true);
         add_product(l, c, IR_DT_f64, rows[i].x, rows[i].z, DATA_RANGE, true);
+        add_product(l, c, i % 2 ? IR_DT_f16 : IR_DT_bf16, rows[i].x, rows[i].z, DATA_RANGE, true);
     }
 }

@@ -176,6 +176,92 @@ static void derivatives_agree_with_differences(void **state)
     tdm_context_free(ctx);
 }
 
+/* ---- half precision ---- */
+
+/* The case in f32, with c's data: its leaves are widened. */
+static void copy_widened(group *to, const group *g, const op_case *wide)
+{
+    *to = *g;
+    to->cases[0] = wide;
+    to->value_count = 0;
+    for (int k = 0; k < g->leaf_count; k++) {
+        stored *s = &to->leaves[k];
+        ir_dtype d = (ir_dtype)s->type.dtype;
+        s->of = wide;
+        s->data = malloc(ir_type_bytes(&s->type) * 2);
+        assert_non_null(s->data);
+        memcpy(s->data, g->leaves[k].data, ir_type_bytes(&s->type));
+        if (!ir_dtype_is_half(d))
+            continue;
+        s->type.dtype = IR_DT_f32;
+        for (int64_t i = 0; i < ir_type_elements(&s->type); i++)
+            ((float *)s->data)[i] = (float)ir_element_get(d, (const uint16_t *)g->leaves[k].data + i);
+    }
+}
+
+/* A first gradient is a few ops, each within half a unit in the last place of its result: together within 8
+ * units of the largest element, or of 1, which is what the upstream gradient goes to and 1 - y^2 takes off.
+ */
+static void near_f32(const op_case *c, const stored *half, const stored *wide)
+{
+    ir_dtype d = (ir_dtype)half->type.dtype;
+    double most = 1, unit = d == IR_DT_f16 ? 0x1p-10 : 0x1p-7;
+    char name[256];
+
+    for (int64_t i = 0; i < ir_type_elements(&wide->type); i++)
+        most = fmax(most, fabs((double)((const float *)wide->data)[i]));
+    for (int64_t i = 0; i < ir_type_elements(&wide->type); i++) {
+        double want = (double)((const float *)wide->data)[i];
+        double got = ir_element_get(d, (const uint16_t *)half->data + i);
+        if (!(fabs(got - want) <= 8 * unit * most))
+            fail_msg("%s: gradient element %lld: %.9g, in f32 %.9g (largest %.9g)",
+                     case_text(c, name, sizeof name), (long long)i, got, want, most);
+    }
+}
+
+static void check_half_gradients(tdm_context *ctx, const op_case *c)
+{
+    op_case wide = *c;
+    group *g = calloc(2, sizeof *g), *w = g + 1;
+
+    assert_non_null(g);
+    for (int k = 0; k < c->n; k++)
+        if (ir_dtype_is_half((ir_dtype)c->in[k].type.dtype))
+            wide.in[k].type.dtype = IR_DT_f32;
+    group_add(g, c);
+    group_run(g, ctx);
+    copy_widened(w, g, &wide);
+    group_run(w, ctx);
+    assert_int_equal(g->value_count, w->value_count);
+    for (int v = 0; v < g->value_count; v++)
+        if (g->values[v].order == 1 && g->values[v].data &&
+            ir_dtype_is_half((ir_dtype)g->values[v].type.dtype))
+            near_f32(c, &g->values[v], &w->values[v]);
+    group_free(g);
+    group_free(w);
+    free(g);
+}
+
+static void half_gradients_are_near_those_of_f32(void **state)
+{
+    tdm_context *ctx = tdm_context_new(&(tdm_options){.threads = 1});
+    int checked = 0;
+
+    (void)state;
+    assert_non_null(ctx);
+    for (int i = 0; i < list.count; i++) {
+        const op_case *c = &list.items[i];
+        bool half = c->n > 0 && ir_dtype_is_half((ir_dtype)c->in[c->n - 1].type.dtype);
+        bool ties = ir_ops[c->op].cls != IR_POINTWISE && *ir_ops[c->op].kink; /* rounding makes new ones */
+        if (!half || !c->gradient || c->data != DATA_RANGE || c->function || c->op == IR_convert || ties)
+            continue;
+        check_half_gradients(ctx, c);
+        checked++;
+    }
+    assert_true(checked > 100);
+    tdm_context_free(ctx);
+}
+
 /* ---- refusals ---- */
 
 /* The first error of the engine that builds c with operands of these types; "" if there is none. */
@@ -335,6 +421,7 @@ int main(void)
         cmocka_unit_test(every_op_and_composite_has_cases),
         cmocka_unit_test(engines_agree),
         cmocka_unit_test(derivatives_agree_with_differences),
+        cmocka_unit_test(half_gradients_are_near_those_of_f32),
         cmocka_unit_test(wrong_types_are_refused),
         cmocka_unit_test(padding_by_less_than_nothing_is_refused),
         cmocka_unit_test(wrong_numbers_of_operands_are_refused),

@@ -26,11 +26,18 @@
 #include "tests/passes/lib_pipeline.h"
 #include "tests/passes/lib_random.h"
 
+static ir_dtype random_dtype(uint32_t seed)
+{
+    static const ir_dtype dtypes[] = {IR_DT_f32, IR_DT_f64, IR_DT_f16, IR_DT_f32, IR_DT_bf16};
+
+    return dtypes[seed % 5];
+}
+
 static ir_graph *make_graph(uint32_t seed)
 {
     if (seed % 3 == 0)
         return random_graph(seed, 4 + (int)(seed % 50), seed % 2);
-    ir_graph *g = graphs_random(seed, 10 + (int)(seed % 50), seed % 4 == 1 ? IR_DT_f64 : IR_DT_f32);
+    ir_graph *g = graphs_random(seed, 10 + (int)(seed % 50), random_dtype(seed));
     assert_non_null(g);
     if (g->error.status != IR_OK || !graphs_add_gradients(g, (int)(seed / 3 % 3)))
         graph_fail(g, "random", g->error.text);

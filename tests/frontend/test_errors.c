@@ -187,7 +187,7 @@ static void test_dtypes(void **state)
     refused(ctx, TDM_EDTYPE, tdm_dropout(i, 0.5), "i32[2]", HERE);
     refused(ctx, TDM_EDTYPE, tdm_convert(x, (tdm_dtype)99), "convert", "99", HERE);
     refused(ctx, TDM_EDTYPE, tdm_convert(x, (tdm_dtype)-1), "convert", "-1", HERE);
-    refused(ctx, TDM_EDTYPE, tdm_zeros(ctx, (tdm_dtype)7, tdm_shape(2)), "full", "7", HERE);
+    refused(ctx, TDM_EDTYPE, tdm_zeros(ctx, (tdm_dtype)13, tdm_shape(2)), "full", "13", HERE);
     refused(ctx, TDM_EDTYPE, tdm_uniform(ctx, TDM_I32, tdm_shape(2), 0, 1), "uniform", "i32", HERE);
     refused(ctx, TDM_EDTYPE, tdm_normal(ctx, TDM_BOOL, tdm_shape(2), 0, 1), "normal", "bool", HERE);
     refused(ctx, TDM_EDTYPE, tdm_one_hot(x, 3, TDM_F32), "one_hot", "f32[2,3]", HERE);

@@ -100,7 +100,8 @@ static ir_val random_select(random_state *r)
 
 static ir_val random_attribute(random_state *r)
 {
-    static const ir_dtype via[] = {IR_DT_f64, IR_DT_i32, IR_DT_f32, IR_DT_i64};
+    static const ir_dtype via[] = {IR_DT_f64, IR_DT_i32, IR_DT_f32,  IR_DT_i64,
+                                   IR_DT_f16, IR_DT_u8,  IR_DT_bf16, IR_DT_u64};
     ir_val x = pick(r);
 
     if (roll(r, 2)) {
@@ -112,7 +113,7 @@ static ir_val random_attribute(random_state *r)
     if (roll(r, 4) == 0 && type_of(r, x).rank) {
         return ir_e_convert(r->s, ir_e_reduce(r->s, IR_argmax, x, (const int[]){0}, 1, false), r->d);
     }
-    return ir_e_convert(r->s, ir_e_convert(r->s, x, via[roll(r, 4)]), r->d);
+    return ir_e_convert(r->s, ir_e_convert(r->s, x, via[roll(r, 8)]), r->d);
 }
 
 static ir_val random_reshape(random_state *r)
@@ -411,10 +412,8 @@ void **graphs_leaves(const ir_graph *g, uint32_t seed)
         interp_fill(leaves[i], &t, real ? -2 : -1, real ? 2 : 6, &seed);
         for (int64_t e = 0; real && e < ir_type_elements(&t); e++) {
             double v = e % 7 == 3 ? 0.0 : e % 11 == 5 ? -0.0 : e % 5 == 2 ? 1.0 : NAN;
-            if (v == v && t.dtype == IR_DT_f32) {
-                ((float *)leaves[i])[e] = (float)v;
-            } else if (v == v) {
-                ((double *)leaves[i])[e] = v;
+            if (v == v) {
+                ir_element_set(t.dtype, (char *)leaves[i] + (size_t)e * ir_dtype_size(t.dtype), v);
             }
         }
     }

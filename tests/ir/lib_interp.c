@@ -75,14 +75,7 @@ void interp_free(const ir_graph *g, void **values)
 
 double interp_element(const void *data, ir_dtype d, int64_t i)
 {
-    switch (d) {
-#define X(name, bytes, ctype, cls) \
-    case IR_DT_##name: return (double)((const ctype *)data)[i];
-        IR_DTYPES(X)
-#undef X
-    case IR_DT_COUNT: break;
-    }
-    return NAN;
+    return ir_element_get(d, (const char *)data + i * (int64_t)ir_dtype_size(d));
 }
 
 /* Numbers in [0, 1) with 24 bits. */
@@ -94,17 +87,12 @@ static double next(uint32_t *seed)
 
 void interp_fill(void *data, const ir_type *t, double lo, double hi, uint32_t *seed)
 {
+    ir_dtype d = (ir_dtype)t->dtype;
+
     for (int64_t i = 0; i < ir_type_elements(t); i++) {
         double v = lo + (hi - lo) * next(seed);
-        switch ((ir_dtype)t->dtype) {
-        case IR_DT_bool: ((uint8_t *)data)[i] = v >= (lo + hi) / 2; break;
-        case IR_DT_u8: ((uint8_t *)data)[i] = (uint8_t)v; break;
-        case IR_DT_u32: ((uint32_t *)data)[i] = (uint32_t)v; break;
-        case IR_DT_i32: ((int32_t *)data)[i] = (int32_t)floor(v); break;
-        case IR_DT_i64: ((int64_t *)data)[i] = (int64_t)floor(v); break;
-        case IR_DT_f32: ((float *)data)[i] = (float)v; break;
-        case IR_DT_f64:
-        case IR_DT_COUNT: ((double *)data)[i] = v; break;
-        }
+        if (d == IR_DT_bool)
+            v = v >= (lo + hi) / 2;
+        ir_element_set(d, (char *)data + i * (int64_t)ir_dtype_size(d), ir_dtype_is_float(d) ? v : floor(v));
     }
 }

@@ -129,6 +129,38 @@ static void written_by_hand(void **state)
                 "}\n");
 }
 
+/* Every element of 16 bits or less, NaNs with their bits, and the ends of the long integers. */
+static void every_short_element_round_trips(void **state)
+{
+    const int64_t n = 65536;
+    uint64_t *data = malloc((size_t)n * sizeof *data);
+
+    (void)state;
+    assert_non_null(data);
+    for (int d = 0; d < IR_DT_COUNT; d++) {
+        size_t size = ir_dtype_size((ir_dtype)d);
+        ir_graph *g = ir_graph_new("f");
+        ir_attrs a = {.type = ir_type_make((ir_dtype)d, 1, &n)};
+        ir_error e;
+        for (int64_t i = 0; i < n; i++) {
+            uint64_t v = d == IR_DT_bool ? (uint64_t)i & 1 : size <= 2 ? (uint64_t)i : ~(uint64_t)0 >> i % 64;
+            memcpy((char *)data + (size_t)i * size, &v, size);
+        }
+        a.constant.data = data;
+        a.constant.bytes = (size_t)n * size;
+        ir_graph_output(g, "y", ir_graph_append(g, IR_constant, &a, NULL, 0));
+        char *text = print(g);
+        ir_graph *h = parse(text, &e);
+        if (!h)
+            fail_msg("%s", e.text);
+        assert_memory_equal(h->nodes[0].attrs->constant.data, data, a.constant.bytes);
+        free(text);
+        ir_graph_free(g);
+        ir_graph_free(h);
+    }
+    free(data);
+}
+
 static void hostile_names(void **state)
 {
     (void)state;
@@ -189,7 +221,13 @@ static const struct {
     {"\n\ngraph f() -> () {", "t.tdm:3: expected '@', found 'f'"},
     {"graph @f(", "t.tdm:1: expected '%', found the end of the text"},
     {"graph @f(%x f32[])", "t.tdm:1: expected ':', found 'f32'"},
-    {"graph @f(%x: f16[])", "t.tdm:1: expected a dtype, found 'f16'"},
+    {"graph @f() -> (i8[]) {\n%0 = constant {splat=128} : i8[]",
+     "an element of i8 (an integer in -128..127)"},
+    {"graph @f() -> (u16[]) {\n%0 = constant {splat=65536} : u16[]",
+     "an element of u16 (an integer in 0..65535)"},
+    {"graph @f() -> (f16[]) {\n%0 = constant {splat=65520} : f16[]", "a number of f16"},
+    {"graph @f() -> (bf16[]) {\n%0 = constant {splat=nan(0x10000)} : bf16[]", "a number of bf16"},
+    {"graph @f(%x: f8[])", "t.tdm:1: expected a dtype, found 'f8'"},
     {"graph @f(%x: f32[3)", "t.tdm:1: expected ',', found ')'"},
     {"graph @f(%x: f32[-3])",
      "t.tdm:1: expected an extent (an integer in 0..9223372036854775807), found '-3'"},
@@ -457,6 +495,7 @@ int main(void)
         cmocka_unit_test(every_op_round_trips),
         cmocka_unit_test(floats_round_trip),
         cmocka_unit_test(written_by_hand),
+        cmocka_unit_test(every_short_element_round_trips),
         cmocka_unit_test(hostile_names),
         cmocka_unit_test(random_plans_round_trip),
         cmocka_unit_test(messages),

@@ -10,8 +10,11 @@ static void dtypes(void **state)
         size_t size;
         bool is_float, is_signed;
     } rows[] = {{IR_DT_bool, "bool", 1, false, false}, {IR_DT_u8, "u8", 1, false, false},
-                {IR_DT_u32, "u32", 4, false, false},   {IR_DT_i32, "i32", 4, false, true},
-                {IR_DT_i64, "i64", 8, false, true},    {IR_DT_f32, "f32", 4, true, true},
+                {IR_DT_u16, "u16", 2, false, false},   {IR_DT_u32, "u32", 4, false, false},
+                {IR_DT_u64, "u64", 8, false, false},   {IR_DT_i8, "i8", 1, false, true},
+                {IR_DT_i16, "i16", 2, false, true},    {IR_DT_i32, "i32", 4, false, true},
+                {IR_DT_i64, "i64", 8, false, true},    {IR_DT_f16, "f16", 2, true, true},
+                {IR_DT_bf16, "bf16", 2, true, true},   {IR_DT_f32, "f32", 4, true, true},
                 {IR_DT_f64, "f64", 8, true, true}};
     assert_int_equal(sizeof rows / sizeof *rows, IR_DT_COUNT);
     for (size_t i = 0; i < IR_DT_COUNT; i++) {

@@ -39,10 +39,8 @@ static void fill_floats(const rt_array *x, int64_t count, double lo, double hi, 
     for (int64_t i = 0; i < count; i++) {
         double v = special && num_pick(4) == 0 ? specials[num_pick(12)] : num_uniform(lo, hi);
 
-        if (x->type.dtype == IR_DT_f32)
-            ((float *)x->data)[i] = (float)v;
-        else
-            ((double *)x->data)[i] = v;
+        ir_element_set((ir_dtype)x->type.dtype,
+                       (char *)x->data + i * (int64_t)ir_dtype_size((ir_dtype)x->type.dtype), v);
     }
 }
 
@@ -50,17 +48,14 @@ static void fill_integers(const rt_array *x, int64_t count, double lo, double hi
 {
     static const int64_t specials[] = {0,         1,  -1, INT32_MIN, INT32_MAX, INT64_MIN,
                                        INT64_MAX, 31, 32, 64,        255,       -300};
+    int64_t size = (int64_t)ir_dtype_size((ir_dtype)x->type.dtype);
 
     for (int64_t i = 0; i < count; i++) {
         int64_t v = special && num_pick(4) == 0 ? specials[num_pick(12)] : (int64_t)num_uniform(lo, hi);
 
-        switch ((ir_dtype)x->type.dtype) {
-        case IR_DT_bool: ((uint8_t *)x->data)[i] = v & 1; break;
-        case IR_DT_u8: ((uint8_t *)x->data)[i] = (uint8_t)v; break;
-        case IR_DT_u32: ((uint32_t *)x->data)[i] = (uint32_t)v; break;
-        case IR_DT_i32: ((int32_t *)x->data)[i] = (int32_t)v; break;
-        default: ((int64_t *)x->data)[i] = v; break;
-        }
+        if (x->type.dtype == IR_DT_bool)
+            v &= 1;
+        memcpy((char *)x->data + i * size, &v, (size_t)size);
     }
 }
 
@@ -129,9 +124,8 @@ static bool same_bits(const rt_array *a, const rt_array *b, int64_t i)
 
     if (memcmp(p, q, size) == 0)
         return true;
-    if (a->type.dtype == IR_DT_f32)
-        return isnan(*(const float *)p) && isnan(*(const float *)q);
-    return a->type.dtype == IR_DT_f64 && isnan(*(const double *)p) && isnan(*(const double *)q);
+    return isnan(ir_element_get((ir_dtype)a->type.dtype, p)) &&
+           isnan(ir_element_get((ir_dtype)a->type.dtype, q));
 }
 
 static void report(ir_op op, const rt_engine *e, const rt_array *const *x, int n, const rt_array *want,
@@ -142,9 +136,10 @@ static void report(ir_op op, const rt_engine *e, const rt_array *const *x, int n
     print_error("%s at %s, %d thread(s): element %lld of %s differs\n", ir_ops[op].name,
                 rt_level_name(e->level), e->pool ? 2 : 1, (long long)at,
                 ir_type_text(&want->type, NULL, text, sizeof text));
-    if (want->type.dtype == IR_DT_f32)
-        print_error("  want %a, got %a\n", (double)((float *)want->data)[at],
-                    (double)((float *)got->data)[at]);
+    ir_dtype d = (ir_dtype)want->type.dtype;
+    int64_t offset = at * (int64_t)ir_dtype_size(d);
+    print_error("  want %a, got %a\n", ir_element_get(d, (char *)want->data + offset),
+                ir_element_get(d, (char *)got->data + offset));
     for (int i = 0; i < n; i++) {
         print_error("  operand %d: %s strides", i, ir_type_text(&x[i]->type, NULL, text, sizeof text));
         for (int j = 0; j < x[i]->type.rank; j++)

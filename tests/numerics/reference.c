@@ -14,37 +14,40 @@ typedef ref_value value;
 
 static value load(const rt_array *x, int64_t offset)
 {
-    const char *p = (const char *)x->data + offset * (int64_t)ir_dtype_size((ir_dtype)x->type.dtype);
+    ir_dtype d = (ir_dtype)x->type.dtype;
+    int size = (int)ir_dtype_size(d), unused = 64 - 8 * size;
+    uint64_t bits = 0;
+    float f;
     value v = {0, 0};
 
-    switch ((ir_dtype)x->type.dtype) {
-    case IR_DT_bool:
-    case IR_DT_u8: v.i = *(const uint8_t *)p; break;
-    case IR_DT_u32: v.i = *(const uint32_t *)p; break;
-    case IR_DT_i32: v.i = *(const int32_t *)p; break;
-    case IR_DT_i64: v.i = *(const int64_t *)p; break;
-    case IR_DT_f32: v.f = (double)*(const float *)p; break;
-    case IR_DT_f64: v.f = *(const double *)p; break;
-    default: break;
-    }
+    memcpy(&bits, (const char *)x->data + offset * size, (size_t)size);
+    memcpy(&f, &bits, sizeof f);
+    if (ir_dtype_is_half(d))
+        v.f = ref_half_value(d, (uint16_t)bits);
+    else if (d == IR_DT_f32)
+        v.f = (double)f;
+    else if (d == IR_DT_f64)
+        memcpy(&v.f, &bits, sizeof v.f);
+    else
+        v.i = ir_dtype_is_signed(d) ? (int64_t)(bits << unused) >> unused : (int64_t)bits;
     return v;
 }
 
-/* Integers wrap here. */
+/* Integers wrap here, f32 values of f16 and bf16 ops are rounded. */
 static void store(const rt_array *y, int64_t at, value v)
 {
-    char *p = (char *)y->data + at * (int64_t)ir_dtype_size((ir_dtype)y->type.dtype);
+    ir_dtype d = (ir_dtype)y->type.dtype;
+    size_t size = ir_dtype_size(d);
+    float f = (float)v.f;
+    uint64_t bits = (uint64_t)v.i;
 
-    switch ((ir_dtype)y->type.dtype) {
-    case IR_DT_bool:
-    case IR_DT_u8: *(uint8_t *)p = (uint8_t)v.i; break;
-    case IR_DT_u32: *(uint32_t *)p = (uint32_t)v.i; break;
-    case IR_DT_i32: *(int32_t *)p = (int32_t)v.i; break;
-    case IR_DT_i64: *(int64_t *)p = v.i; break;
-    case IR_DT_f32: *(float *)p = (float)v.f; break;
-    case IR_DT_f64: *(double *)p = v.f; break;
-    default: break;
-    }
+    if (ir_dtype_is_half(d))
+        bits = ref_half_bits(d, ref_half_rounded(d, (long double)v.f));
+    else if (d == IR_DT_f32)
+        memcpy(&bits, &f, sizeof f);
+    else if (d == IR_DT_f64)
+        memcpy(&bits, &v.f, sizeof v.f);
+    memcpy((char *)y->data + at * (int64_t)size, &bits, size);
 }
 
 /* Offset in x of the element whose row-major number is `linear`. */
@@ -122,95 +125,40 @@ static value float_value(ir_op op, ir_dtype d, value x, value z)
     case IR_is_nan: y.i = isnan(x.f) != 0; break;
     case IR_is_finite: y.i = isfinite(x.f) != 0; break;
     default:
-        if (d == IR_DT_f32)
-            y.f = (double)float_op_f32(op, (float)x.f, (float)z.f);
-        else
+        if (d == IR_DT_f64)
             y.f = float_op_f64(op, x.f, z.f);
+        else
+            y.f = (double)float_op_f32(op, (float)x.f, (float)z.f);
+        if (ir_dtype_is_half(d)) /* the f32 value, rounded once */
+            y.f = ref_half_rounded(d, (long double)y.f);
     }
     return y;
 }
 
 /* ---- rule 3: integers and converts -------------------------------------------------------------------- */
 
-static int64_t wrap(ir_op op, int64_t x, int64_t z)
-{
-    uint64_t a = (uint64_t)x, b = (uint64_t)z;
-
-    return (int64_t)(op == IR_add ? a + b : op == IR_sub ? a - b : a * b);
-}
-
-static int64_t shift(ir_op op, ir_dtype d, int64_t x, int64_t count)
-{
-    int64_t width = 8 * (int64_t)ir_dtype_size(d);
-
-    if (count < 0 || count >= width)
-        return op == IR_shr && x < 0 ? -1 : 0;
-    return op == IR_shr ? x >> count : (int64_t)((uint64_t)x << count);
-}
-
-static value integer_value(ir_op op, ir_dtype d, int64_t x, int64_t z)
-{
-    int64_t y = 0;
-
-    switch (op) {
-    case IR_neg: y = wrap(IR_sub, 0, x); break;
-    case IR_abs: y = x < 0 ? wrap(IR_sub, 0, x) : x; break;
-    case IR_sign: y = (x > 0) - (x < 0); break;
-    case IR_relu: y = x > 0 ? x : 0; break;
-    case IR_not: y = d == IR_DT_bool ? !x : ~x; break;
-    case IR_rem: y = z == 0 || z == -1 ? 0 : x % z; break;
-    case IR_stop_gradient: y = x; break;
-    case IR_add:
-    case IR_sub:
-    case IR_mul: y = wrap(op, x, z); break;
-    case IR_div: y = z == 0 ? 0 : z == -1 ? wrap(IR_sub, 0, x) : x / z; break;
-    case IR_max: y = x > z ? x : z; break;
-    case IR_min: y = x < z ? x : z; break;
-    case IR_eq: y = x == z; break;
-    case IR_ne: y = x != z; break;
-    case IR_lt: y = x < z; break;
-    case IR_le: y = x <= z; break;
-    case IR_gt: y = x > z; break;
-    case IR_ge: y = x >= z; break;
-    case IR_and: y = x & z; break;
-    case IR_or: y = x | z; break;
-    case IR_xor: y = x ^ z; break;
-    case IR_shl:
-    case IR_shr: y = shift(op, d, x, z); break;
-    default: break;
-    }
-    return (value){0, y};
-}
-
-static int64_t saturated(double x, ir_dtype to)
-{
-    bool is_signed = ir_dtype_is_signed(to);
-    double past = ldexp(1, 8 * (int)ir_dtype_size(to) - is_signed), least = is_signed ? -past : 0;
-
-    if (x != x)
-        return 0;
-    if (x >= past)
-        return to == IR_DT_i64 ? INT64_MAX : (int64_t)past - 1;
-    return x <= least ? (int64_t)least : (int64_t)x;
-}
-
 static value converted(value x, ir_dtype from, ir_dtype to)
 {
     value y = x;
+    long double wide = from == IR_DT_u64 ? (long double)(uint64_t)x.i : (long double)x.i;
 
-    if (to == IR_DT_bool)
+    if (ir_dtype_is_half(to))
+        y.f = ref_half_rounded(to, ir_dtype_is_float(from) ? (long double)x.f : wide);
+    else if (to == IR_DT_bool)
         y.i = ir_dtype_is_float(from) ? x.f != 0 : x.i != 0;
     else if (ir_dtype_is_float(from) && !ir_dtype_is_float(to))
-        y.i = saturated(x.f, to);
+        y.i = ref_saturated(x.f, to);
     else if (ir_dtype_is_float(to) && !ir_dtype_is_float(from))
-        y.f = to == IR_DT_f32 ? (double)(float)x.i : (double)x.i;
+        y.f = to == IR_DT_f32 ? (double)(float)wide : (double)wide;
+    else if (to == IR_DT_f32)
+        y.f = (double)(float)x.f;
     return y;
 }
 
 static value clamped(value x, const ir_attrs *a, ir_dtype d)
 {
-    double lo = d == IR_DT_f32 ? (double)(float)a->clamp.lo : a->clamp.lo;
-    double hi = d == IR_DT_f32 ? (double)(float)a->clamp.hi : a->clamp.hi;
+    double lo = converted((value){a->clamp.lo, 0}, IR_DT_f64, d).f;
+    double hi = converted((value){a->clamp.hi, 0}, IR_DT_f64, d).f;
 
     if (x.f < lo)
         x.f = lo;
@@ -237,7 +185,7 @@ static void pointwise(ir_op op, const ir_attrs *a, const rt_array *const *x, int
         else if (ir_dtype_is_float(d))
             v[0] = float_value(op, d, v[0], v[1]);
         else
-            v[0] = integer_value(op, d, v[0].i, v[1].i);
+            v[0] = (value){0, ref_integer(op, d, v[0].i, v[1].i)};
         store(y, i, v[0]);
     }
 }
@@ -306,7 +254,7 @@ static value reduce_run(ir_op op, const rt_array *run, int64_t n, bool inner)
         value x = load(run, i);
         ir_op step = step_of(op);
 
-        y = ir_dtype_is_float(d) ? float_value(step, d, y, x) : integer_value(step, d, y.i, x.i);
+        y = ir_dtype_is_float(d) ? float_value(step, d, y, x) : (value){0, ref_integer(step, d, y.i, x.i)};
     }
     return y;
 }
@@ -322,8 +270,10 @@ static value arg_run(ir_op op, const rt_array *run, int64_t n)
 
         if (best.f != best.f)
             break;
-        bool greater = is_float ? x.f > best.f : x.i > best.i;
-        bool less = is_float ? x.f < best.f : x.i < best.i;
+        bool is_u64 = run->type.dtype == IR_DT_u64;
+        bool above = is_u64 ? (uint64_t)x.i > (uint64_t)best.i : x.i > best.i;
+        bool greater = is_float ? x.f > best.f : above;
+        bool less = is_float ? x.f < best.f : !above && x.i != best.i;
         if (x.f != x.f || (op == IR_argmax ? greater : less))
             at = i;
     }
@@ -333,8 +283,9 @@ static value arg_run(ir_op op, const rt_array *run, int64_t n)
 /* x reduced over the axes of `set` as one list; the result's dims are the other axes. */
 static bool reduce_set(ir_op op, const rt_array *x, unsigned set, bool inner, const rt_array *y)
 {
+    ir_dtype d = (ir_dtype)x->type.dtype;
     rt_array kept = {.type = {.rank = 0}, .data = x->data}, run = kept,
-             gathered = {.type = {.dtype = x->type.dtype}};
+             gathered = {.type = {.dtype = (uint8_t)(ir_dtype_is_half(d) ? IR_DT_f32 : d)}};
     int64_t n;
 
     for (int i = 0; i < x->type.rank; i++) {
@@ -446,7 +397,10 @@ static bool dot(const ir_attrs *t, const rt_array *x, const rt_array *z, const r
     rt_array xk = axes_of8(x, t->dot.lhs_k, t->nk), zk = axes_of8(z, t->dot.rhs_k, t->nk);
     int64_t m = ir_type_elements(&xm.type), n = ir_type_elements(&zn.type), k = ir_type_elements(&xk.type),
             at = 0;
-    rt_array a = {.type = {.dtype = x->type.dtype}, .data = malloc((size_t)k * 8)}, b = a;
+    ir_dtype d = (ir_dtype)x->type.dtype;
+    rt_array a = {.type = {.dtype = (uint8_t)(ir_dtype_is_half(d) ? IR_DT_f32 : d)},
+                  .data = malloc((size_t)k * 8)},
+             b = a;
 
     b.data = malloc((size_t)k * 8);
     for (int64_t s = 0; a.data && b.data && s < ir_type_elements(&xb.type); s++)
@@ -517,7 +471,7 @@ void ref_put(const rt_array *y, int64_t at, ref_value v)
 
 ref_value ref_binary(ir_op op, ir_dtype d, ref_value x, ref_value z)
 {
-    return ir_dtype_is_float(d) ? float_value(op, d, x, z) : integer_value(op, d, x.i, z.i);
+    return ir_dtype_is_float(d) ? float_value(op, d, x, z) : (value){0, ref_integer(op, d, x.i, z.i)};
 }
 
 /* ---- rule 10 ------------------------------------------------------------------------------------------ */
@@ -567,7 +521,10 @@ bool ref_compute(ir_op op, const ir_attrs *a, const rt_array *const *x, int n, c
     case IR_INDEX:
         if (!ir_op_walks_axes(op))
             return ref_index(op, x, y);
-        return op == IR_argmax || op == IR_argmin ? reduce(op, a, x[0], y) : ref_scan(op, a, x, n, y);
+        if (op == IR_argmax || op == IR_argmin)
+            return reduce(op, a, x[0], y);
+        return ir_dtype_is_half((ir_dtype)x[0]->type.dtype) ? ref_scan_half(op, a, x, n, y)
+                                                            : ref_scan(op, a, x, n, y);
     case IR_GENERATE: generate(op, a, x, y); return true;
     case IR_LEAF: break;
     }

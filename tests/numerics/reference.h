@@ -26,6 +26,16 @@ void ref_cumsum(const float *x, int64_t n, float *y); /* rule 13 */
 REF_DECLARE(f32, float)
 REF_DECLARE(f64, double)
 
+/* Rule 3: an op on integers of dtype d, before it wraps; a float as an integer. */
+int64_t ref_integer(ir_op op, ir_dtype d, int64_t x, int64_t z);
+int64_t ref_saturated(double x, ir_dtype to);
+
+/* Half precision: the value of bits, the nearest value of the dtype, the bits of a value. */
+double ref_half_value(ir_dtype d, uint16_t bits);
+double ref_half_rounded(ir_dtype d, long double v);
+uint16_t ref_half_bits(ir_dtype d, double v);
+bool ref_scan_half(ir_op op, const ir_attrs *a, const rt_array *const *x, int n, const rt_array *y);
+
 /* Rule 10: all four words. */
 void ref_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 

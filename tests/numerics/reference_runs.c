@@ -50,17 +50,17 @@ RUNS(prod, f64, double, *, 1)
 /* ---- rule 13 ------------------------------------------------------------------------------------------- */
 
 /* In blocks of 512, each a chain of its own, joined to the last element of the block before. */
-#define BLOCKS(name, dt, T, op, start)                       \
-    static void name##_##dt(const T *x, int64_t n, T *y)     \
-    {                                                        \
-        for (int64_t b = 0; b < n; b += 512) {               \
-            T acc = start;                                   \
-                                                             \
-            for (int64_t i = b; i < b + 512 && i < n; i++) { \
-                acc = (T)(acc op x[i]);                      \
-                y[i] = b == 0 ? acc : (T)(y[b - 1] op acc);  \
-            }                                                \
-        }                                                    \
+#define BLOCKS(name, dt, T, W, op, start)                         \
+    static void name##_##dt(const T *x, int64_t n, T *y)          \
+    {                                                             \
+        for (int64_t b = 0; b < n; b += 512) {                    \
+            T acc = start;                                        \
+                                                                  \
+            for (int64_t i = b; i < b + 512 && i < n; i++) {      \
+                acc = (T)((W)acc op(W) x[i]);                     \
+                y[i] = b == 0 ? acc : (T)((W)y[b - 1] op(W) acc); \
+            }                                                     \
+        }                                                         \
     }
 
 /* Rule 2's maximum (sign 1) or minimum (sign -1) of all elements so far. */
@@ -77,10 +77,11 @@ RUNS(prod, f64, double, *, 1)
         }                                                                                \
     }
 
-/* Signed integers wrap: their sums and products are taken as unsigned ones of the same width. */
-#define LINES(dt, T, U)                                                \
-    BLOCKS(cumsum, dt, U, +, 0)                                        \
-    BLOCKS(cumprod, dt, U, *, 1)                                       \
+/* Signed integers wrap: their sums and products are taken as unsigned ones of the same width; W: at least 32
+ * bits of it, for 65535 * 65535 overflows an int. */
+#define LINES(dt, T, U, W)                                             \
+    BLOCKS(cumsum, dt, U, W, +, 0)                                     \
+    BLOCKS(cumprod, dt, U, W, *, 1)                                    \
     EXTREMUM(dt, T)                                                    \
     static void line_##dt(ir_op op, const void *x, int64_t n, void *y) \
     {                                                                  \
@@ -90,12 +91,16 @@ RUNS(prod, f64, double, *, 1)
         default: extremum_##dt(x, n, y, op == IR_cummax); break;       \
         }                                                              \
     }
-LINES(u8, uint8_t, uint8_t)
-LINES(u32, uint32_t, uint32_t)
-LINES(i32, int32_t, uint32_t)
-LINES(i64, int64_t, uint64_t)
-LINES(f32, float, float)
-LINES(f64, double, double)
+LINES(u8, uint8_t, uint8_t, uint32_t)
+LINES(u16, uint16_t, uint16_t, uint32_t)
+LINES(u32, uint32_t, uint32_t, uint32_t)
+LINES(u64, uint64_t, uint64_t, uint64_t)
+LINES(i8, int8_t, uint8_t, uint32_t)
+LINES(i16, int16_t, uint16_t, uint32_t)
+LINES(i32, int32_t, uint32_t, uint32_t)
+LINES(i64, int64_t, uint64_t, uint64_t)
+LINES(f32, float, float, float)
+LINES(f64, double, double, double)
 
 void ref_cumsum(const float *x, int64_t n, float *y)
 {
@@ -118,12 +123,11 @@ static bool scan_line(ir_op op, ir_dtype d, const void *x, const void *z, int64_
         return true;
     }
     switch (d) {
-    case IR_DT_u8: line_u8(op, x, n, y); break;
-    case IR_DT_u32: line_u32(op, x, n, y); break;
-    case IR_DT_i32: line_i32(op, x, n, y); break;
-    case IR_DT_i64: line_i64(op, x, n, y); break;
-    case IR_DT_f32: line_f32(op, x, n, y); break;
-    case IR_DT_f64: line_f64(op, x, n, y); break;
+#define LINE(dt, ...) \
+    case IR_DT_##dt: line_##dt(op, x, n, y); break;
+        IR_INTEGERS(LINE)
+        IR_REALS(LINE)
+#undef LINE
     default: return false;
     }
     return true;
@@ -134,18 +138,14 @@ static bool scan_line(ir_op op, ir_dtype d, const void *x, const void *z, int64_
 /* May element i stay before element j, where i is the earlier place? */
 static bool keeps_order(ir_dtype d, const void *x, int64_t i, int64_t j, bool descending)
 {
-#define ORDER(dt, T)                                                                      \
+#define ORDER(dt, bytes, T, ...)                                                          \
     case IR_DT_##dt: {                                                                    \
         T a = ((const T *)x)[descending ? j : i], b = ((const T *)x)[descending ? i : j]; \
         return b != b || (a == a && a <= b);                                              \
     }
     switch (d) {
-        ORDER(u8, uint8_t)
-        ORDER(u32, uint32_t)
-        ORDER(i32, int32_t)
-        ORDER(i64, int64_t)
-        ORDER(f32, float)
-        ORDER(f64, double)
+        IR_INTEGERS(ORDER)
+        IR_REALS(ORDER)
     default: return true;
     }
 #undef ORDER

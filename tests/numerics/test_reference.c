@@ -95,7 +95,7 @@ static void clamps(void **state)
     ir_attrs a = {.clamp = {-0.1, 1.3}};
 
     (void)state;
-    for (int d = IR_DT_f32; d <= IR_DT_f64; d++)
+    for (int d = IR_DT_f16; d <= IR_DT_f64; d++)
         for (int i = 0; i < SHAPES; i++) {
             ir_type t = shape(i, (ir_dtype)d);
 
@@ -248,7 +248,7 @@ static void long_sums(void **state)
     static const int lengths[] = {1, 63, 64, 65, 127, 128, 511, 512, 513, 1024, 1025, 2600};
 
     (void)state;
-    for (int d = IR_DT_f32; d <= IR_DT_f64; d++)
+    for (int d = IR_DT_f16; d <= IR_DT_f64; d++)
         for (int i = 0; i < 12; i++)
             for (int how = 0; how < LAYOUTS; how++) {
                 ir_type inner = num_type((ir_dtype)d, 2, 3, lengths[i]),
@@ -324,6 +324,7 @@ static void matrix_products(void **state)
         for (int how = 0; how < 8; how++) {
             check_product(IR_DT_f32, 1 + how % 3, products[i], how, 1);
             check_product(IR_DT_f64, 1 + how % 2, products[i], how, 1);
+            check_product(how % 2 ? IR_DT_f16 : IR_DT_bf16, 1, products[i], how, 1);
         }
 }
 
@@ -359,7 +360,7 @@ static void general_products(void **state)
     memcpy(a.dot.lhs_k, (int8_t[]){4, 1}, 2);
     memcpy(a.dot.rhs_k, (int8_t[]){0, 2}, 2);
     for (int how = 0; how < LAYOUTS; how++)
-        for (int d = IR_DT_f32; d <= IR_DT_f64; d++) {
+        for (int d = IR_DT_f16; d <= IR_DT_f64; d++) {
             ir_type t = num_type((ir_dtype)d, 6, 3, 5, 4, 2, 6, 3),
                     u = num_type((ir_dtype)d, 5, 6, 2, 5, 9, 3);
 

@@ -52,7 +52,8 @@ static void every_prefix_keeps_the_bits(void **state)
 {
     (void)state;
     for (uint32_t seed = 1; seed <= graph_count(); seed++) {
-        ir_graph *g = graphs_random(seed, 10 + (int)(seed % 50), seed % 4 ? IR_DT_f32 : IR_DT_f64);
+        static const ir_dtype dtypes[] = {IR_DT_f64, IR_DT_f32, IR_DT_f16, IR_DT_f32, IR_DT_bf16};
+        ir_graph *g = graphs_random(seed, 10 + (int)(seed % 50), dtypes[seed % 5]);
         assert_non_null(g);
         if (g->error.status != IR_OK || !graphs_add_gradients(g, (int)(seed % 3))) {
             fail_with(g, g->error.text);

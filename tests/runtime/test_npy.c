@@ -156,6 +156,29 @@ static void bools_are_0_or_1(void **state)
     free(data);
 }
 
+/* bf16 is raw elements of two bytes, under either byte order mark. */
+static void halves_are_read(void **state)
+{
+    static const struct {
+        const char *header;
+        ir_dtype d;
+    } cases[] = {{"{'descr': '<f2', 'fortran_order': False, 'shape': (2,), }", IR_DT_f16},
+                 {"{'descr': '|V2', 'fortran_order': False, 'shape': (2,), }", IR_DT_bf16},
+                 {"{'descr': '<V2', 'fortran_order': False, 'shape': (2,), }", IR_DT_bf16}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bytes f = file(1, cases[i].header, 4);
+        ir_type t;
+        ir_error e;
+        void *data;
+
+        assert_int_equal(parse(&f, &t, &data, &e), IR_OK);
+        assert_int_equal(t.dtype, cases[i].d);
+        free(data);
+    }
+}
+
 /* ---- bad files --------------------------------------------------------------------------------------- */
 
 static void hostile_headers(void **state)
@@ -168,7 +191,8 @@ static void hostile_headers(void **state)
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 7, "truncated"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 9, "trailing"},
         {"{'descr': '>f4', 'fortran_order': False, 'shape': (2,), }", 8, "big-endian"},
-        {"{'descr': '<f2', 'fortran_order': False, 'shape': (2,), }", 4, "'<f2'"},
+        {"{'descr': '<c8', 'fortran_order': False, 'shape': (2,), }", 16, "'<c8'"},
+        {"{'descr': '|V4', 'fortran_order': False, 'shape': (2,), }", 8, "'|V4'"},
         {"{'descr': '|S5', 'fortran_order': False, 'shape': (2,), }", 10, "'|S5'"},
         {"{'descr': '|O', 'fortran_order': False, 'shape': (2,), }", 16, "'|O'"},
         {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", 8, "records"},
@@ -315,6 +339,7 @@ int main(void)
         cmocka_unit_test(headers_as_others_write_them),
         cmocka_unit_test(fortran_order_becomes_row_major),
         cmocka_unit_test(bools_are_0_or_1),
+        cmocka_unit_test(halves_are_read),
         cmocka_unit_test(hostile_headers),
         cmocka_unit_test(hostile_frames),
         cmocka_unit_test(random_damage),
