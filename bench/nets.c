@@ -19,7 +19,7 @@
             M("proj.weight", d, d), M("proj.bias", d), M("ln2.weight", d), M("ln2.bias", d),     \
             M("up.weight", ff, d), M("up.bias", ff), M("down.weight", d, ff), M("down.bias", d), \
         {                                                                                        \
-            NULL                                                                                 \
+            .name = NULL                                                                         \
         }                                                                                        \
     }
 
