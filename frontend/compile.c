@@ -26,7 +26,10 @@ static ir_status fold_eval(void *user, ir_op op, const ir_attrs *a, const ir_typ
 
 pass_context fe_pass_context(tdm_context *ctx)
 {
-    return (pass_context){.eval = fold_eval, .eval_user = &ctx->rt.engine, .err = &ctx->rt.error};
+    return (pass_context){.eval = fold_eval,
+                          .eval_user = &ctx->rt.engine,
+                          .err = &ctx->rt.error,
+                          .memory_budget = ctx->options.memory_budget};
 }
 
 /* $TANDEM_DEBUG asks for what gdb and perf read: line tables, and a map in /tmp with the names of kernels. */

@@ -124,6 +124,12 @@ static const rt_level *apply_options(tdm_context *ctx, const tdm_options *o)
     return level;
 }
 
+void tdm_memory_budget(tdm_context *ctx, size_t bytes)
+{
+    if (ctx)
+        ctx->options.memory_budget = bytes;
+}
+
 tdm_context *tdm_context_new(const tdm_options *options)
 {
     tdm_context *ctx = calloc(1, sizeof *ctx);

@@ -69,8 +69,14 @@ static void write_kernels(FILE *f, const ir_graph *g)
 
 static void write_arena(FILE *f, const ir_graph *g)
 {
+    int peak;
+    size_t live = ir_live_peak(g, &peak);
     fprintf(f, "arena %zu bytes, %d buffers, %d copies\n", g->buffers.arena_bytes, g->buffers.count,
             g->buffers.copy_count);
+    fprintf(f, "live at most %zu bytes, at kernel %d", live, peak);
+    if (peak >= 0 && peak < g->kernels.count)
+        fprintf(f, " %s", g->kernels.items[peak].name);
+    fprintf(f, "; %.0f operations compute values again\n", ir_repeated_flops(g));
     for (int i = 0; i < g->buffers.count; i++) {
         const ir_buffer *b = &g->buffers.items[i];
         fprintf(f, "%%%-5u %-9s", b->node, ir_buffer_kind_name(b->kind));

@@ -123,21 +123,6 @@ int tdm_graph_nodes(const tdm_graph *g)
     return g ? (int)g->g->count : 0;
 }
 
-static double node_flops(const ir_graph *g, const ir_node *n)
-{
-    if (!ir_type_is_static(&n->type))
-        return 0;
-    double each = ir_ops[n->op].flops, count = (double)ir_type_elements(&n->type);
-    if (n->op == IR_dot_general) {
-        const ir_type *x = &g->nodes[n->x[0]].type;
-        for (int i = 0; i < n->attrs->nk; i++)
-            count *= (double)x->dims[n->attrs->dot.lhs_k[i]];
-    } else if (ir_ops[n->op].cls == IR_REDUCE || ir_ops[n->op].cls == IR_INDEX) {
-        count = (double)ir_type_elements(&g->nodes[n->x[0]].type);
-    }
-    return each * count;
-}
-
 static double node_bytes(const ir_graph *g, const ir_node *n)
 {
     ir_class cls = ir_ops[n->op].cls;
@@ -165,7 +150,7 @@ bool tdm_graph_node(const tdm_graph *g, int i, tdm_node_info *out)
         .file = n->loc.file ? n->loc.file : "",
         .line = n->loc.line,
         .region = n->region ? n->region : "",
-        .flops = node_flops(g->g, n),
+        .flops = ir_node_flops(g->g, n),
         .bytes = node_bytes(g->g, n),
     };
     memcpy(out->dims, n->type.dims, sizeof out->dims);
@@ -272,6 +257,17 @@ const char *tdm_program_stage(const tdm_program *p, int i, double *ms)
 size_t tdm_program_arena_bytes(const tdm_program *p)
 {
     return p ? p->p.graph->buffers.arena_bytes : 0;
+}
+
+size_t tdm_program_live_bytes(const tdm_program *p)
+{
+    int kernel;
+    return p ? ir_live_peak(p->p.graph, &kernel) : 0;
+}
+
+double tdm_program_repeated_flops(const tdm_program *p)
+{
+    return p ? ir_repeated_flops(p->p.graph) : 0;
 }
 
 size_t tdm_program_memory_bytes(const tdm_program *p)

@@ -330,6 +330,13 @@ ir_ref ir_graph_variable(ir_graph *g, const char *name, const ir_type *t); /* op
 ir_status ir_graph_output(ir_graph *g, const char *name, ir_ref v);
 /* a later assign of one variable replaces the earlier */
 ir_status ir_graph_assign(ir_graph *g, ir_ref variable, ir_ref value);
+/* Operations that computing node n once takes, by its row; 0 with symbolic dims. */
+double ir_node_flops(const ir_graph *g, const ir_node *n);
+/* Operations of nodes whose value an earlier node has: equal but for checkpoints below them. */
+double ir_repeated_flops(const ir_graph *g);
+/* The most bytes of the arena that are in use at once (values rounded up to 64; copies' stages apart): no
+ * placing of the same lives needs less.  *kernel: when, -1 if there are none.  0 when out of memory. */
+size_t ir_live_peak(const ir_graph *g, int *kernel);
 /* A structural check of everything a graph promises; the message names the node. */
 ir_status ir_verify(const ir_graph *g, ir_error *e);
 

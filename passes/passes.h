@@ -13,6 +13,7 @@ typedef struct pass_context {
     void *eval_user;
     ir_error *err;
     bool apart; /* plan shares no memory: every value has a place of its own, to tell an error of plan */
+    size_t memory_budget; /* the most bytes of arena a plan may take; 0: any */
 } pass_context;
 
 /* Rewrites `in` into the empty graph `out`; map[ref in in] = ref in out or IR_NONE.  Inputs, variables,
@@ -25,7 +26,7 @@ typedef struct pass_info {
     pass_fn *run;
 } pass_info;
 
-/* widen simplify fold cse dce fuse plan (as it turns out best); ends with a NULL name */
+/* widen simplify fold cse dce remat fuse plan (as it turns out best); ends with a NULL name */
 extern const pass_info pass_pipeline[];
 extern const pass_info pass_extra[]; /* runnable by name only (gradient); ends with a NULL name */
 const pass_info *pass_find(const char *name);

@@ -8,12 +8,14 @@
  * 3. Offsets: storages that live at different times share bytes (plan_place.c).
  *
  * in:  a graph with kernels (after fuse).
- * out: the same, and the buffer table.  No live value is overwritten: see the test, which runs the schedule.
+ * out: the same, and the buffer table; an error where the arena is over the memory budget.  No live value is
+ * overwritten: see the test, which runs the schedule.
  */
 #include "passes/plan.h"
 #include "passes/all.h"
 #include "passes/rebuild.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool copy_kernels(const ir_graph *in, ir_graph *out)
@@ -144,6 +146,25 @@ static bool allocate(plan *p)
     return p->value && p->reads && p->where && p->seen ? true : plan_out_of_memory(p);
 }
 
+/* Says what a plan over the budget takes, which is the least that remat has found, and where its peak is. */
+static void refuse(const pass_context *pc, ir_graph *out)
+{
+    char where[400] = "";
+    int k;
+    size_t live = ir_live_peak(out, &k);
+
+    if (k >= 0 && k < out->kernels.count) {
+        const ir_kernel *kernel = &out->kernels.items[k];
+        const ir_node *n = &out->nodes[kernel->root];
+
+        snprintf(where, sizeof where, " at kernel %s, node %%%u = %s (%.120s:%u)", kernel->name, kernel->root,
+                 ir_ops[n->op].name, n->loc.file ? n->loc.file : "unknown line", (unsigned)n->loc.line);
+    }
+    ir_fail(&out->error, IR_ENOMEM,
+            "the memory budget is %zu bytes, but the least that was reached is %zu: %zu live%s",
+            pc->memory_budget, out->buffers.arena_bytes, live, where);
+}
+
 ir_status pass_plan(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref *map)
 {
     ir_error e = {0};
@@ -159,5 +180,9 @@ ir_status pass_plan(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref 
         ok = write_buffers(&p, out) && write_copies(&p, out);
     }
     ir_arena_free(p.mem);
+    if (ok && pc->memory_budget > 0 && !pc->apart && out->buffers.arena_bytes > pc->memory_budget) {
+        refuse(pc, out);
+        return out->error.status;
+    }
     return ok ? IR_OK : ir_fail(&out->error, e.status ? e.status : IR_ENOMEM, "%s", e.text);
 }

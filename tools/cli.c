@@ -38,6 +38,22 @@ bool cli_long(const char *text, long long lo, long long hi, long long *out)
     return true;
 }
 
+/* "4096", "64M", "1.5G": at least one byte. */
+static bool cli_bytes(const char *text, size_t *out)
+{
+    static const char units[] = "KMG";
+    char *end;
+    double v = strtod(text, &end);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+
+    for (int i = 0; unit && i <= (int)(unit - units); i++)
+        v *= 1024;
+    if (end == text || (*end && (!unit || end[1])) || !(v >= 1 && v <= 0x1p62))
+        return false;
+    *out = (size_t)v;
+    return true;
+}
+
 bool cli_run_option(int opt, tdm_options *o, bool *bad)
 {
     long long v = 0;
@@ -63,6 +79,11 @@ bool cli_run_option(int opt, tdm_options *o, bool *bad)
         if (!cli_long(optarg, 0, INT64_MAX, &v))
             *bad = cli_bad("--seed %s: expected a number from 0 up", optarg) != 0;
         o->seed = (uint64_t)v;
+        return true;
+    case 1005:
+        if (!cli_bytes(optarg, &o->memory_budget))
+            *bad =
+                cli_bad("--memory-budget %s: expected a number of bytes, or one with K, M or G", optarg) != 0;
         return true;
     default: return false;
     }

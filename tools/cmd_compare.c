@@ -103,6 +103,9 @@ static void print_costs(const comparison *c)
     printf(" ms (%.1f in all)\n", c->build_s * 1e3);
     printf("memory  static %.3f MB (arena, outputs, constants), eager peak %.3f MB\n",
            (double)tdm_program_memory_bytes(c->program) * 1e-6, (double)c->eager_peak * 1e-6);
+    printf("arena   %.3f MB, at most %.3f MB live; %.3f Mflop compute values again\n",
+           (double)tdm_program_arena_bytes(c->program) * 1e-6,
+           (double)tdm_program_live_bytes(c->program) * 1e-6, tdm_program_repeated_flops(c->program) * 1e-6);
     if (calls >= 0)
         printf("compiling has paid after %.0f calls\n", calls);
     else

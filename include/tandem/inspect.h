@@ -79,6 +79,10 @@ TDM_API int tdm_program_kernels(const tdm_program *p);
 TDM_API bool tdm_program_kernel(const tdm_program *p, int i, tdm_kernel_info *out);
 TDM_API const char *tdm_program_stage(const tdm_program *p, int i, double *ms); /* NULL past the end */
 TDM_API size_t tdm_program_arena_bytes(const tdm_program *p);
+/* The most bytes of the arena in use at once: what its placing is measured by. */
+TDM_API size_t tdm_program_live_bytes(const tdm_program *p);
+/* Operations of nodes that compute a value that an earlier one has: checkpoints' and the budget's price. */
+TDM_API double tdm_program_repeated_flops(const tdm_program *p);
 /* All memory a run needs beside inputs and variables: arena, outputs, constants. */
 TDM_API size_t tdm_program_memory_bytes(const tdm_program *p);
 

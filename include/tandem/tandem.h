@@ -125,6 +125,8 @@ typedef struct tdm_options {
     /* TDM_STRICT: the same bits in both engines.  TDM_FAST is not built in yet: refused */
     tdm_numerics numerics;
     uint64_t seed; /* of the random ops */
+    /* bytes that a compiled program's arena may take: values are computed again until it fits; 0: any */
+    size_t memory_budget;
 } tdm_options;
 
 /* NULL options: defaults.  NULL only when out of memory; a bad option is a sticky error of the returned
@@ -140,6 +142,7 @@ TDM_API void tdm_seed(tdm_context *ctx, uint64_t seed); /* restarts the random s
 /* Random calls made since the seed; seed and position are all of the stream's state. */
 TDM_API uint64_t tdm_random_position(const tdm_context *ctx);
 TDM_API void tdm_set_random_position(tdm_context *ctx, uint64_t position);
+TDM_API void tdm_memory_budget(tdm_context *ctx, size_t bytes); /* of programs compiled from now on */
 TDM_API const char *tdm_version(void);
 
 TDM_API void tdm_scope_open(tdm_context *ctx);
@@ -425,7 +428,8 @@ TDM_API tdm_status tdm_graph_close(tdm_context *ctx);
 TDM_API void tdm_graph_free(tdm_graph *g); /* after its programs */
 
 /* Optimises and compiles a closed graph with the context's options (the LLVM half is loaded at the first
- * call).  NULL on error. */
+ * call).  NULL on error; ENOMEM where no plan fits the memory budget: the message names the least that was
+ * reached and the node where the peak is. */
 TDM_API tdm_program *tdm_compile(tdm_graph *g, const char *const *dims /* "n=128", .., NULL; or NULL */);
 TDM_API void tdm_program_free(tdm_program *p); /* after its executions */
 

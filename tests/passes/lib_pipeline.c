@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "ir/lib_graphs.h"
@@ -89,6 +90,24 @@ static bool compare_all(void *user, const char *pass, const ir_graph *g, const i
     return true;
 }
 
+/* A budget just below the arena, and one well below: kept with the same bits, or refused by plan. */
+static void held_to_a_budget(run *u, size_t arena)
+{
+    const size_t budgets[] = {arena - 64, arena / 4 * 3};
+
+    for (int i = 0; i < 2 && arena > 128; i++) {
+        ir_error err = {0};
+        pass_context pc = {.eval = test_eval, .err = &err, .memory_budget = budgets[i]};
+        ir_graph *out = pass_run_pipeline(&pc, u->before, NULL, NULL, NULL, compare_all, u, NULL);
+
+        if (!out && !strstr(err.text, "the memory budget is")) {
+            graph_fail(u->before, "pass", err.text);
+        }
+        assert_true(!out || out->buffers.arena_bytes <= budgets[i]);
+        ir_graph_free(out);
+    }
+}
+
 void pipeline_keeps_the_bits(const ir_graph *g, void *const *leaves, void *const *values)
 {
     ir_error err = {0};
@@ -101,5 +120,6 @@ void pipeline_keeps_the_bits(const ir_graph *g, void *const *leaves, void *const
     }
     assert_int_equal(out->output_count, g->output_count);
     assert_int_equal(out->assign_count, g->assign_count);
+    held_to_a_budget(&u, out->buffers.arena_bytes);
     ir_graph_free(out);
 }

@@ -45,10 +45,12 @@ void ir_mem_free(void *p)
     free(p);
 }
 
+static size_t budget;
+
 static ir_status run(pass_fn *pass, const ir_graph *g, ir_graph *out, ir_ref *map)
 {
     ir_error e = {0};
-    pass_context pc = {.err = &e};
+    pass_context pc = {.err = &e, .memory_budget = budget};
 
     return pass(&pc, g, out, map);
 }
@@ -93,9 +95,25 @@ static void test_each_allocation_fails(void **state)
     }
 }
 
+/* The same while remat looks for a plan of 3/4 of the arena. */
+static void test_remat(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 0; seed < 4; seed++) {
+        ir_graph *g = random_graph(seed, 12, true), *planned = through_passes(g, true);
+
+        budget = planned->buffers.arena_bytes * 3 / 4;
+        fail_each(pass_remat, planned);
+        budget = 0;
+        ir_graph_free(planned);
+        ir_graph_free(g);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_allocation_fails)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_allocation_fails),
+                                       cmocka_unit_test(test_remat)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
