@@ -26,6 +26,7 @@ typedef struct fuse_group {
                        a plain  LOOP */
     ir_ref highest; /* of the nodes of this group and of all groups that it depends on */
     bool merged;    /* its nodes have moved to another group */
+    double traffic; /* bytes that its kernel loads and stores; < 0: not counted yet */
 } fuse_group;
 
 typedef struct fuse {
@@ -40,6 +41,7 @@ typedef struct fuse {
     uint32_t *base_at, *user_at; /* node -> first entry; count + 1 entries */
     ir_ref *base, *user;
     uint32_t *mark, *loaded, *group_mark, stamp; /* mark[n] == stamp: seen in this round */
+    double *weight;                              /* of each node: fuse_weight */
     double *evals;                               /* evaluations of a node in the kernel being checked */
     ir_ref *listed, *outs, *stack, *joined;      /* scratch of count entries */
     ir_ref *fills; /* immediates that are outputs: kernels of their own beside those that inline them */
@@ -60,7 +62,11 @@ void fuse_kernel(fuse *f, const fuse_group *m, ir_kernel *k);
 /* Picks the root; false where the kernel is not legal, or (with `costs`) computes much more than its parts.
  */
 bool fuse_check(fuse *f, ir_kernel *k, bool costs, ir_ref *fault);
-double fuse_weight(const fuse *f, ir_ref r); /* memory traffic of storing or loading a value, in bytes */
+/* memory traffic of storing or loading a value, in bytes */
+static inline double fuse_weight(const fuse *f, ir_ref r)
+{
+    return f->weight[r];
+}
 
 /* fuse_merge.c */
 bool fuse_merge_all(fuse *f);

@@ -12,9 +12,8 @@ bool fuse_out_of_memory(fuse *f)
     return false;
 }
 
-double fuse_weight(const fuse *f, ir_ref r)
+static double weight_of(const ir_type *t)
 {
-    const ir_type *t = &f->g->nodes[r].type;
     size_t size = ir_dtype_size((ir_dtype)t->dtype);
 
     /* Narrow values are not cheaper in proportion: they cost conversions. */
@@ -380,8 +379,11 @@ static bool group_of_node(fuse *f, ir_ref r, fuse_group *m)
 {
     const ir_node *n = &f->g->nodes[r];
 
-    *m = (fuse_group){
-        .nodes = ir_arena_alloc(f->mem, sizeof *m->nodes), .count = 1, .anchor = r, .highest = r};
+    *m = (fuse_group){.nodes = ir_arena_alloc(f->mem, sizeof *m->nodes),
+                      .count = 1,
+                      .anchor = r,
+                      .highest = r,
+                      .traffic = -1};
     if (!m->nodes) {
         return fuse_out_of_memory(f);
     }
@@ -435,8 +437,9 @@ static bool allocate(fuse *f)
 #define TAKE(p, items) ((p) = ir_arena_alloc(f->mem, (items) * sizeof *(p)))
     return TAKE(f->role, n) && TAKE(f->stored, n) && TAKE(f->group, n) && TAKE(f->groups, 2 * n) &&
            TAKE(f->base_at, n) && TAKE(f->user_at, n) && TAKE(f->mark, n) && TAKE(f->loaded, n) &&
-           TAKE(f->group_mark, 2 * n) && TAKE(f->evals, n) && TAKE(f->listed, n) && TAKE(f->outs, n) &&
-           TAKE(f->stack, n) && TAKE(f->joined, n) && TAKE(f->fills, n) && TAKE(f->order, n);
+           TAKE(f->group_mark, 2 * n) && TAKE(f->weight, n) && TAKE(f->evals, n) && TAKE(f->listed, n) &&
+           TAKE(f->outs, n) && TAKE(f->stack, n) && TAKE(f->joined, n) && TAKE(f->fills, n) &&
+           TAKE(f->order, n);
 #undef TAKE
 }
 
@@ -451,6 +454,7 @@ bool fuse_open(fuse *f, const ir_graph *g, ir_error *err)
             ir_fail(err, IR_EUNSUPPORTED, "fuse: node %%%u has symbolic dims: kernels need their values", r);
             return false;
         }
+        f->weight[r] = weight_of(&g->nodes[r].type);
     }
     set_roles(f);
     for (ir_ref r = g->count; r-- > 0;) {

@@ -145,10 +145,19 @@ static double traffic(fuse *f, const fuse_group *a, const fuse_group *b)
     return t;
 }
 
+/* The same of one group: counted once, since a number stands for fixed contents. */
+static double own_traffic(fuse *f, fuse_group *m)
+{
+    if (m->traffic < 0) {
+        m->traffic = traffic(f, m, NULL);
+    }
+    return m->traffic;
+}
+
 static double saving(fuse *f, uint32_t a, uint32_t b)
 {
-    const fuse_group *x = &f->groups[a], *z = &f->groups[b];
-    double s = traffic(f, x, NULL) + traffic(f, z, NULL) - traffic(f, x, z);
+    fuse_group *x = &f->groups[a], *z = &f->groups[b];
+    double s = own_traffic(f, x) + own_traffic(f, z) - traffic(f, x, z);
 
     /* Of two equal ways out, an epilogue on a product keeps the value in registers. */
     return x->kind == IR_K_CONTRACT || z->kind == IR_K_CONTRACT ? s * 1.01 : s;
@@ -160,7 +169,8 @@ static bool kinds_merge(const fuse *f, const fuse_group *a, const fuse_group *b,
 {
     const ir_node *x, *z;
 
-    *out = (fuse_group){.kind = a->anchor != IR_NONE ? a->kind : b->kind,
+    *out = (fuse_group){.traffic = -1,
+                        .kind = a->anchor != IR_NONE ? a->kind : b->kind,
                         .anchor = a->anchor != IR_NONE ? a->anchor : b->anchor};
     if (a->count + b->count > FUSE_MAX_NODES || a->kind == IR_K_INDEX || b->kind == IR_K_INDEX) {
         return false;
