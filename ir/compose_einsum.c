@@ -37,7 +37,7 @@ typedef struct sum {
 static char *label_text(int label, char buf[8])
 {
     if (label >= LETTERS) {
-        return strcpy(buf, "...");
+        return memcpy(buf, "...", 4);
     }
     buf[0] = (char)(label < 26 ? 'a' + label : 'A' + label - 26);
     buf[1] = 0;

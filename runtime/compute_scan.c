@@ -67,7 +67,7 @@ ir_status rt_scan(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_arra
                   const rt_array *y)
 {
     scan_work w = {.fn = scan_of(e->level, op, y->type.dtype), .inner = 1, .reverse = a->scan.reverse != 0};
-    rt_array rows[2];
+    rt_array rows[2] = {0};
     int ready = 0;
 
     if (!w.fn)

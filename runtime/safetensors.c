@@ -24,7 +24,7 @@ static void dtype_text(ir_dtype d, char text[16])
     const char *name = ir_dtype_name(d);
     int i;
 
-    for (i = 0; name[i] && i < 15; i++) {
+    for (i = 0; i < 15 && name[i]; i++) {
         text[i] = (char)toupper((unsigned char)name[i]);
     }
     text[i] = '\0';

@@ -69,10 +69,11 @@ bool bench_print_kernels(const tdm_program *p, tdm_exec *e, double min_time)
     for (int i = 0; ok && i < n; i++)
         all += rows[i].ns;
     n = ok ? merge(rows, n) : 0;
-    qsort(rows, (size_t)n, sizeof *rows, slower);
-    if (ok)
+    if (ok) {
+        qsort(rows, (size_t)n, sizeof *rows, slower);
         printf("%-44s %-9s %5s %10s %7s %9s %7s\n", "kernel", "kind", "times", "us each", "share", "GFLOP/s",
                "GB/s");
+    }
     for (int i = 0; i < n; i++) {
         double each = rows[i].ns / rows[i].alike;
         printf("%-44.44s %-9s %5d %10.2f %5.1f %% %9.2f %7.2f\n", rows[i].info.name, rows[i].info.kind,

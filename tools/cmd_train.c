@@ -132,13 +132,12 @@ static bool begin_run(const train_args *a, trainer *const *run, int count, int n
 /* One model and seed, in the engines asked for. */
 static bool train_run(const train_args *a, const train_plan *p, int number, outcome *out)
 {
-    trainer runs[2] = {0}, *run[2];
+    trainer runs[2] = {0}, *const run[] = {&runs[0], &runs[1]};
     int count = 0;
     bool ok = true, same = true;
 
     for (int e = 0; e < 2; e++)
         if (a->engine[e]) {
-            run[count] = &runs[count];
             ok = ok && trainer_open(run[count], e == 1, &a->options, p, number);
             count++;
         }

@@ -277,7 +277,7 @@ static double validate(trainer *t)
 /* A symbol drawn with chances exp(logit / TEMPERATURE). */
 static int draw(const float *row, int symbols, uint64_t *state)
 {
-    double chance[128], most = -INFINITY, total = 0;
+    double chance[128] = {0}, most = -INFINITY, total = 0;
     for (int i = 0; i < symbols; i++)
         most = fmax(most, (double)row[i]);
     for (int i = 0; i < symbols; i++)
