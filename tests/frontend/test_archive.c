@@ -485,7 +485,7 @@ static void test_damage(void **state)
             assert_non_null(damaged);
             memcpy(damaged, b, n);
             for (size_t j = 0; j < wide; j++)
-                damaged[(at + j) % n] = i % 3 ? (uint8_t)(random >> (8 * j)) : 0xff;
+                damaged[(at + j) % n] = (uint8_t)(i % 3 ? random >> (8 * j) : 0xff);
             put(file(names[k]), damaged, n);
             free(damaged);
             tdm_archive_free(tdm_archive_load(ctx, file(names[k])));
