@@ -132,6 +132,18 @@ static bool check_member(rt_zip *z, const rt_zip_member *m, unsigned flags)
     return true;
 }
 
+/* A name as text: in the archive it has a length and no end. */
+static char *name_text(const uint8_t *name, size_t length)
+{
+    char *copy = malloc(length + 1);
+
+    if (copy) {
+        memcpy(copy, name, length);
+        copy[length] = '\0';
+    }
+    return copy;
+}
+
 /* One central header; returns its size, 0 + error. */
 static size_t parse_member(rt_zip *z, const uint8_t *b, size_t left)
 {
@@ -146,7 +158,7 @@ static size_t parse_member(rt_zip *z, const uint8_t *b, size_t left)
     if (all > left || name == 0 || memchr(b + CENTRAL_SIZE, '\0', name)) {
         return bad(z, "%s: malformed zip: damaged directory", z->file.name);
     }
-    *m = (rt_zip_member){.name = strndup((const char *)b + CENTRAL_SIZE, name),
+    *m = (rt_zip_member){.name = name_text(b + CENTRAL_SIZE, name),
                          .method = u16(b + 10),
                          .crc = u32(b + 16),
                          .packed = u32(b + 20),
