@@ -8,7 +8,7 @@
  * reads.  TANDEM_CASES=softmax,gelu runs those alone.
  *
  * ctest-labels: slow
- * ctest-timeout: 900 */
+ * ctest-timeout: 2700 */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
