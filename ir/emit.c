@@ -118,7 +118,6 @@ static bool shape_arg(ir_sink *s, const char *what, ir_val x, int rank, const in
 
 static ir_val emit_shape(ir_sink *s, ir_op op, ir_val x, int rank, const int64_t *dims)
 {
-    ir_attrs a = {0};
     ir_type t;
 
     if (!x || !shape_arg(s, ir_ops[op].name, x, rank, dims, &t)) {
@@ -127,7 +126,7 @@ static ir_val emit_shape(ir_sink *s, ir_op op, ir_val x, int rank, const int64_t
     if (ir_shape_eq(s->type(s, x), &t)) {
         return x;
     }
-    a.type = t;
+    ir_attrs a = {.type = t};
     a.type.dtype = 0; /* not part of the attribute: the operand's */
     return ir_emit(s, op, &a, &x, 1);
 }
@@ -158,6 +157,9 @@ bool ir_e_broadcast_pair(ir_sink *s, const char *op, ir_val *x, ir_val *z)
 {
     if (!*x || !*z) {
         return false;
+    }
+    if (ir_shape_eq(s->type(s, *x), s->type(s, *z))) {
+        return true;
     }
     ir_type a = *s->type(s, *x), b = *s->type(s, *z);
     int rank = a.rank > b.rank ? a.rank : b.rank;
