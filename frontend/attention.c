@@ -38,9 +38,8 @@ static bool projections(fe_call *c, const tdm_projections *w, ir_projections *to
     }
     to->in_weight = fe_use(c, w->in_weight, "in_weight");
     to->out_weight = fe_use(c, w->out_weight, "out_weight");
-    to->in_bias = w->in_bias ? fe_use(c, w->in_bias, "in_bias") : 0;
-    to->out_bias = w->out_bias ? fe_use(c, w->out_bias, "out_bias") : 0;
-    return to->in_weight && to->out_weight && !to->in_bias == !w->in_bias && !to->out_bias == !w->out_bias;
+    return to->in_weight && to->out_weight && fe_use_optional(c, w->in_bias, "in_bias", &to->in_bias) &&
+           fe_use_optional(c, w->out_bias, "out_bias", &to->out_bias);
 }
 
 tdm_tensor *tdm_multi_head_attention(tdm_tensor *query, tdm_tensor *key, tdm_tensor *value,

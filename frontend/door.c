@@ -53,6 +53,12 @@ ir_val fe_use(fe_call *c, tdm_tensor *t, const char *argument)
     return rt_val(t);
 }
 
+bool fe_use_optional(fe_call *c, tdm_tensor *t, const char *argument, ir_val *v)
+{
+    *v = t ? fe_use(c, t, argument) : 0;
+    return !t || *v;
+}
+
 bool fe_valid_shape(fe_call *c, tdm_dims shape)
 {
     if (shape.rank < 0 || shape.rank > TDM_MAX_RANK) {

@@ -114,6 +114,8 @@ typedef struct fe_call {
 bool fe_begin(fe_call *c, tdm_context *ctx, const char *op, tdm_loc at, bool composite);
 tdm_context *fe_context_of(tdm_tensor *x, tdm_tensor *z, tdm_tensor *w);
 ir_val fe_use(fe_call *c, tdm_tensor *t, const char *argument);
+/* *v = t's value, or 0 for NULL, which is allowed.  False: t can't be used. */
+bool fe_use_optional(fe_call *c, tdm_tensor *t, const char *argument, ir_val *v);
 tdm_tensor *fe_end(fe_call *c, ir_val v);
 /* Rank and extents as users may give them: inside, a negative extent is a symbol. */
 bool fe_valid_shape(fe_call *c, tdm_dims shape);

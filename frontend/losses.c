@@ -28,71 +28,34 @@ tdm_tensor *tdm_mse(tdm_tensor *x, tdm_tensor *target, tdm_loc at)
     return tdm_mse_loss(x, target, TDM_REDUCE_MEAN, at);
 }
 
-tdm_tensor *tdm_mse_loss(tdm_tensor *x, tdm_tensor *target, tdm_reduction r, tdm_loc at)
-{
-    fe_call c;
-    ir_val v[2];
-    if (!begin(&c, "mse", x, target, r, at, v))
-        return fe_end(&c, 0);
-    return fe_end(&c, ir_c_mse(c.s, v[0], v[1], (ir_reduction)r));
-}
-
-tdm_tensor *tdm_l1_loss(tdm_tensor *x, tdm_tensor *target, tdm_reduction r, tdm_loc at)
-{
-    fe_call c;
-    ir_val v[2];
-    if (!begin(&c, "l1", x, target, r, at, v))
-        return fe_end(&c, 0);
-    return fe_end(&c, ir_c_l1(c.s, v[0], v[1], (ir_reduction)r));
-}
-
-tdm_tensor *tdm_huber_loss(tdm_tensor *x, tdm_tensor *target, double delta, tdm_reduction r, tdm_loc at)
-{
-    fe_call c;
-    ir_val v[2];
-    if (!begin(&c, "huber", x, target, r, at, v))
-        return fe_end(&c, 0);
-    return fe_end(&c, ir_c_huber(c.s, v[0], v[1], delta, (ir_reduction)r));
-}
-
-tdm_tensor *tdm_smooth_l1_loss(tdm_tensor *x, tdm_tensor *target, double beta, tdm_reduction r, tdm_loc at)
-{
-    fe_call c;
-    ir_val v[2];
-    if (!begin(&c, "smooth_l1", x, target, r, at, v))
-        return fe_end(&c, 0);
-    return fe_end(&c, ir_c_smooth_l1(c.s, v[0], v[1], beta, (ir_reduction)r));
-}
-
-tdm_tensor *tdm_bce_loss(tdm_tensor *x, tdm_tensor *target, tdm_reduction r, tdm_loc at)
-{
-    fe_call c;
-    ir_val v[2];
-    if (!begin(&c, "bce", x, target, r, at, v))
-        return fe_end(&c, 0);
-    return fe_end(&c, ir_c_bce(c.s, v[0], v[1], (ir_reduction)r));
-}
+/* A loss of x, target and numbers. */
+#define LOSS(name, parameters, ...)                                            \
+    tdm_tensor *tdm_##name##_loss parameters                                   \
+    {                                                                          \
+        fe_call c;                                                             \
+        ir_val v[2];                                                           \
+        bool ok = begin(&c, #name, x, target, r, at, v);                       \
+        return fe_end(&c, ok ? ir_c_##name(c.s, v[0], v[1], __VA_ARGS__) : 0); \
+    }
+LOSS(mse, (tdm_tensor * x, tdm_tensor *target, tdm_reduction r, tdm_loc at), (ir_reduction)r)
+LOSS(l1, (tdm_tensor * x, tdm_tensor *target, tdm_reduction r, tdm_loc at), (ir_reduction)r)
+LOSS(huber, (tdm_tensor * x, tdm_tensor *target, double delta, tdm_reduction r, tdm_loc at), delta,
+     (ir_reduction)r)
+LOSS(smooth_l1, (tdm_tensor * x, tdm_tensor *target, double beta, tdm_reduction r, tdm_loc at), beta,
+     (ir_reduction)r)
+LOSS(bce, (tdm_tensor * x, tdm_tensor *target, tdm_reduction r, tdm_loc at), (ir_reduction)r)
+LOSS(kl_div, (tdm_tensor * x, tdm_tensor *target, bool log_target, tdm_reduction r, tdm_loc at), log_target,
+     (ir_reduction)r)
 
 tdm_tensor *tdm_bce_with_logits_loss(tdm_tensor *x, tdm_tensor *target, tdm_tensor *pos_weight,
                                      tdm_reduction r, tdm_loc at)
 {
     fe_call c;
-    ir_val v[2];
-    if (!begin(&c, "bce_with_logits", x, target, r, at, v))
-        return fe_end(&c, 0);
-    ir_val w = pos_weight ? fe_use(&c, pos_weight, "pos_weight") : 0;
-    if (pos_weight && !w)
+    ir_val v[2], w;
+    if (!begin(&c, "bce_with_logits", x, target, r, at, v) ||
+        !fe_use_optional(&c, pos_weight, "pos_weight", &w))
         return fe_end(&c, 0);
     return fe_end(&c, ir_c_bce_with_logits(c.s, v[0], v[1], w, (ir_reduction)r));
-}
-
-tdm_tensor *tdm_kl_div_loss(tdm_tensor *x, tdm_tensor *target, bool log_target, tdm_reduction r, tdm_loc at)
-{
-    fe_call c;
-    ir_val v[2];
-    if (!begin(&c, "kl_div", x, target, r, at, v))
-        return fe_end(&c, 0);
-    return fe_end(&c, ir_c_kl_div(c.s, v[0], v[1], log_target, (ir_reduction)r));
 }
 
 /* ---- classes ------------------------------------------------------------------------------------------- */
@@ -113,9 +76,8 @@ static tdm_tensor *by_class(class_loss *f, const char *op, const char *argument,
         h.ignore = how->ignore;
         h.ignore_index = how->ignore_index;
         h.reduction = (ir_reduction)how->reduction;
-        h.weight = how->weight ? fe_use(&c, how->weight, "weight") : 0;
     }
-    if (!vx || !vt || (how && how->weight && !h.weight))
+    if (!vx || !vt || !fe_use_optional(&c, how ? how->weight : NULL, "weight", &h.weight))
         return fe_end(&c, 0);
     return fe_end(&c, f(c.s, vx, vt, &h));
 }

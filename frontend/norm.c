@@ -8,9 +8,8 @@ tdm_tensor *tdm_layer_norm(tdm_tensor *x, tdm_tensor *gamma, tdm_tensor *beta, d
     fe_call c;
     if (!fe_begin(&c, fe_context_of(x, gamma, beta), "layer_norm", at, true))
         return fe_end(&c, 0);
-    ir_val vx = fe_use(&c, x, "x"), vg = gamma ? fe_use(&c, gamma, "gamma") : 0,
-           vb = beta ? fe_use(&c, beta, "beta") : 0;
-    if (!vx || (gamma && !vg) || (beta && !vb))
+    ir_val vx = fe_use(&c, x, "x"), vg, vb;
+    if (!vx || !fe_use_optional(&c, gamma, "gamma", &vg) || !fe_use_optional(&c, beta, "beta", &vb))
         return fe_end(&c, 0);
     return fe_end(&c, ir_c_layer_norm(c.s, vx, vg, vb, eps));
 }
@@ -20,8 +19,8 @@ tdm_tensor *tdm_rms_norm(tdm_tensor *x, tdm_tensor *gamma, double eps, tdm_loc a
     fe_call c;
     if (!fe_begin(&c, fe_context_of(x, gamma, NULL), "rms_norm", at, true))
         return fe_end(&c, 0);
-    ir_val vx = fe_use(&c, x, "x"), vg = gamma ? fe_use(&c, gamma, "gamma") : 0;
-    if (!vx || (gamma && !vg))
+    ir_val vx = fe_use(&c, x, "x"), vg;
+    if (!vx || !fe_use_optional(&c, gamma, "gamma", &vg))
         return fe_end(&c, 0);
     return fe_end(&c, ir_c_rms_norm(c.s, vx, vg, eps));
 }
@@ -32,9 +31,8 @@ tdm_tensor *tdm_group_norm(tdm_tensor *x, int groups, tdm_tensor *gamma, tdm_ten
     fe_call c;
     if (!fe_begin(&c, fe_context_of(x, gamma, beta), "group_norm", at, true))
         return fe_end(&c, 0);
-    ir_val vx = fe_use(&c, x, "x"), vg = gamma ? fe_use(&c, gamma, "gamma") : 0,
-           vb = beta ? fe_use(&c, beta, "beta") : 0;
-    if (!vx || (gamma && !vg) || (beta && !vb))
+    ir_val vx = fe_use(&c, x, "x"), vg, vb;
+    if (!vx || !fe_use_optional(&c, gamma, "gamma", &vg) || !fe_use_optional(&c, beta, "beta", &vb))
         return fe_end(&c, 0);
     return fe_end(&c, ir_c_group_norm(c.s, vx, groups, vg, vb, eps));
 }
@@ -62,18 +60,13 @@ typedef struct batch_args {
     ir_val x, gamma, beta, mean, var;
 } batch_args;
 
-static bool use_optional(fe_call *c, tdm_tensor *t, const char *name, ir_val *v)
-{
-    *v = t ? fe_use(c, t, name) : 0;
-    return !t || *v;
-}
-
 static bool batch_use(fe_call *c, tdm_tensor *x, tdm_tensor *gamma, tdm_tensor *beta, tdm_tensor *mean,
                       tdm_tensor *var, batch_args *a)
 {
     a->x = fe_use(c, x, "x");
-    return a->x && use_optional(c, gamma, "gamma", &a->gamma) && use_optional(c, beta, "beta", &a->beta) &&
-           use_optional(c, mean, "mean", &a->mean) && use_optional(c, var, "var", &a->var);
+    return a->x && fe_use_optional(c, gamma, "gamma", &a->gamma) &&
+           fe_use_optional(c, beta, "beta", &a->beta) && fe_use_optional(c, mean, "mean", &a->mean) &&
+           fe_use_optional(c, var, "var", &a->var);
 }
 
 /* The new running value v, a value of the current sink, as a tensor for tdm_assign. */

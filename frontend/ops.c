@@ -183,8 +183,8 @@ tdm_tensor *tdm_linear(tdm_tensor *x, tdm_tensor *w, tdm_tensor *bias, tdm_loc a
     fe_call c;
     if (!fe_begin(&c, fe_context_of(x, w, bias), "linear", at, true))
         return fe_end(&c, 0);
-    ir_val vx = fe_use(&c, x, "x"), vw = fe_use(&c, w, "w"), vb = bias ? fe_use(&c, bias, "bias") : 0;
-    if (bias && !vb)
+    ir_val vx = fe_use(&c, x, "x"), vw = fe_use(&c, w, "w"), vb;
+    if (!fe_use_optional(&c, bias, "bias", &vb))
         return fe_end(&c, 0);
     return fe_end(&c, ir_c_linear(c.s, vx, vw, vb));
 }

@@ -109,8 +109,7 @@ ir_val ir_c_var(ir_sink *s, ir_val x, const int *axes, int n, int correction, bo
     return ir_c_close(s, outer, y);
 }
 
-/* ---- products
- * ---------------------------------------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------------------------------------ */
 
 bool ir_c_broadcast_batch(ir_sink *s, const char *op, ir_val *a, ir_val *b)
 {
@@ -206,8 +205,7 @@ ir_val ir_c_linear(ir_sink *s, ir_val x, ir_val w, ir_val bias)
     return ir_c_close(s, outer, y);
 }
 
-/* ---- indices
- * ------------------------------------------------------------------------------------------------- */
+/* ---- indices ------------------------------------------------------------------------------------------- */
 
 /* True where the last axis, of extent `classes`, equals the index.  An index outside 0..classes-1 is true
  * nowhere. */

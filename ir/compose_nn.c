@@ -23,8 +23,7 @@ static ir_val plus(ir_sink *s, ir_val v, double c)
     return ir_e_add(s, v, ir_e_like(s, v, c));
 }
 
-/* ---- activations
- * -------------------------------------------------------------------------------------------- */
+/* ---- activations --------------------------------------------------------------------------------------- */
 
 /* x (1 + 0.044715 x^2) sqrt(2/pi), the argument of the tanh form (Hendrycks and Gimpel, arXiv 1606.08415) */
 static ir_val gelu_argument(ir_sink *s, ir_val x)
@@ -56,8 +55,7 @@ ir_val ir_c_silu(ir_sink *s, ir_val x)
     return ir_c_close(s, outer, y);
 }
 
-/* ---- softmax and relatives
- * ------------------------------------------------------------------------------------ */
+/* ---- softmax and relatives ----------------------------------------------------------------------------- */
 
 /* A reduction over one axis, repeated along it. */
 static ir_val row(ir_sink *s, ir_op kind, ir_val x, int axis)

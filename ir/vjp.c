@@ -91,8 +91,7 @@ static void ir_vjp_none(ir_sink *s, const ir_vjp_call *c)
     (void)s, (void)c;
 }
 
-/* ---- dispatch
- * ----------------------------------------------------------------------------------------------- */
+/* ---- dispatch ------------------------------------------------------------------------------------------ */
 
 static ir_vjp_rule *const rules[IR_OP_COUNT] = {
 #define OP_UNARY(name, ...) [IR_##name] = vjp_##name,

@@ -59,8 +59,7 @@ static bool evaluate(folding *f, ir_op op, const ir_attrs *a, const operand *x, 
     return status == IR_OK;
 }
 
-/* ---- splats
- * ------------------------------------------------------------------------------------------------ */
+/* ---- splats -------------------------------------------------------------------------------------------- */
 
 /* Ops whose result repeats one element if the operands do. */
 static bool keeps_splats(const ir_node *n, const void *data)
@@ -101,8 +100,7 @@ static ir_ref fold_splat(folding *f, const ir_node *n, const ir_ref *x)
     return constant(f, &n->type, y, true);
 }
 
-/* ---- data
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- data ---------------------------------------------------------------------------------------------- */
 
 /* The constant that r is, or is a broadcast of; NULL else. */
 static const ir_node *constant_under(const ir_graph *g, ir_ref r)
@@ -204,8 +202,7 @@ static ir_ref fold_data(folding *f, const ir_node *n, const ir_ref *x)
     return r;
 }
 
-/* ---- the pass
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the pass ------------------------------------------------------------------------------------------ */
 
 static ir_ref fold_node(folding *f, const ir_graph *in, ir_ref r, const ir_ref *map)
 {

@@ -177,8 +177,7 @@ ir_status pass_gradient_checkpointed(ir_graph *g, pass_checkpoints *c, const ir_
     return g->error.status;
 }
 
-/* ---- the pass `gradient`
- * ---------------------------------------------------------------------------------------- */
+/* ---- the pass `gradient` ------------------------------------------------------------------------------- */
 
 /* "PREFIX_NAME" in the graph's memory. */
 static const char *prefixed(ir_graph *g, const char *prefix, const char *name)

@@ -67,8 +67,7 @@ ir_status pass_copy_graph(const ir_graph *in, ir_graph *out, ir_ref *map)
     return pass_copy_results(in, out, map);
 }
 
-/* ---- constants
- * ----------------------------------------------------------------------------------------------- */
+/* ---- constants ----------------------------------------------------------------------------------------- */
 
 const void *pass_splat_data(const ir_graph *g, ir_ref r)
 {

@@ -39,8 +39,7 @@ static ir_ref under(const ir_graph *g, const candidate *c, int i, ir_op op)
     return n ? n->x[0] : IR_NONE;
 }
 
-/* ---- one operand
- * ------------------------------------------------------------------------------------------- */
+/* ---- one operand --------------------------------------------------------------------------------------- */
 
 /* neg(neg(x)), not(not(x)) -> x */
 static ir_ref undo_twice(ir_graph *g, const candidate *c)
@@ -82,8 +81,7 @@ static ir_ref identity(ir_graph *g, const candidate *c)
     return c->x[0];
 }
 
-/* ---- two operands
- * ------------------------------------------------------------------------------------------ */
+/* ---- two operands -------------------------------------------------------------------------------------- */
 
 /* x op constant -> x, the constant on either side if the op commutes */
 static ir_ref drop_neutral(ir_graph *g, const candidate *c, bool (*neutral)(const ir_graph *, ir_ref))
@@ -210,8 +208,7 @@ static ir_ref same_operands(ir_graph *g, const candidate *c)
     return c->x[0] == c->x[1] ? c->x[0] : IR_NONE;
 }
 
-/* ---- select and convert
- * -------------------------------------------------------------------------------------- */
+/* ---- select and convert -------------------------------------------------------------------------------- */
 
 static ir_ref select_known(ir_graph *g, const candidate *c)
 {
@@ -277,8 +274,7 @@ static ir_ref convert_through(ir_graph *g, const candidate *c)
     return simplify_emit1(g, IR_convert, c->a, n->x[0]);
 }
 
-/* ---- pointwise of broadcasts
- * ---------------------------------------------------------------------------------- */
+/* ---- pointwise of broadcasts --------------------------------------------------------------------------- */
 
 /* The value whose shape all operands are broadcast from, scalars aside; IR_NONE if there is no such. */
 static ir_ref common_source(const ir_graph *g, const candidate *c)
@@ -318,8 +314,7 @@ static ir_ref before_broadcast(ir_graph *g, const candidate *c)
     return simplify_emit1(g, IR_broadcast, &wide, simplify_emit(g, c->op, c->a, x, c->n));
 }
 
-/* ---- the table
- * --------------------------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
 static simplify_rule *const table[IR_OP_COUNT][SIMPLIFY_RULES] = {
     [IR_neg] = {undo_twice},

@@ -45,8 +45,7 @@ static ir_ref reduce_ones(ir_graph *g, const candidate *c)
     return ir_infer(c->op, c->a, &t, 1, &y, &ignored) == IR_OK ? simplify_reshape(g, c->x[0], &y) : IR_NONE;
 }
 
-/* ---- products
- * ----------------------------------------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------------------------------------ */
 
 /* Axis lists of one side of a product. */
 typedef struct side {
@@ -111,8 +110,7 @@ static ir_ref dot_of_transpose(ir_graph *g, const candidate *c)
     return IR_NONE;
 }
 
-/* ---- the table
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
 static simplify_rule *const table[IR_OP_COUNT][SIMPLIFY_RULES] = {
     [IR_reduce_sum] = {reduce_ones, split_runs}, [IR_reduce_max] = {reduce_ones, split_runs},

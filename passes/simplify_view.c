@@ -113,8 +113,7 @@ static ir_ref transpose_ones(ir_graph *g, const candidate *c)
     return result_type(g, c, &t) ? simplify_reshape(g, c->x[0], &t) : IR_NONE;
 }
 
-/* ---- broadcast
- * ---------------------------------------------------------------------------------------------- */
+/* ---- broadcast ----------------------------------------------------------------------------------------- */
 
 static ir_ref broadcast_broadcast(ir_graph *g, const candidate *c)
 {
@@ -157,8 +156,7 @@ static ir_ref broadcast_reshape(ir_graph *g, const candidate *c)
     return simplify_emit1(g, IR_broadcast, c->a, n->x[0]);
 }
 
-/* ---- slice and pad
- * -------------------------------------------------------------------------------------------- */
+/* ---- slice and pad ------------------------------------------------------------------------------------- */
 
 static ir_ref slice_slice(ir_graph *g, const candidate *c)
 {
@@ -290,8 +288,7 @@ static ir_ref slice_of_concat(ir_graph *g, const candidate *c)
     return IR_NONE;
 }
 
-/* ---- the table
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
 static simplify_rule *const table[IR_OP_COUNT][SIMPLIFY_RULES] = {
     [IR_reshape] = {same_type, reshape_reshape, view_of_one},

@@ -29,6 +29,17 @@
 #define RT_NO_ALIAS _Pragma("GCC ivdep")
 #endif
 
+/* X(dtype, least, most) for every integer. */
+#define RT_INTEGER_RANGES(X)     \
+    X(u8, 0, UINT8_MAX)          \
+    X(u16, 0, UINT16_MAX)        \
+    X(u32, 0, UINT32_MAX)        \
+    X(u64, 0, UINT64_MAX)        \
+    X(i8, INT8_MIN, INT8_MAX)    \
+    X(i16, INT16_MIN, INT16_MAX) \
+    X(i32, INT32_MIN, INT32_MAX) \
+    X(i64, INT64_MIN, INT64_MAX)
+
 /* Tables that table.c gathers. */
 #define X(dt, ...) extern rt_row_fn *const RT_V(rt_rows_##dt)[IR_OP_COUNT];
 IR_DTYPES(X)

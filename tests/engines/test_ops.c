@@ -258,7 +258,7 @@ static void half_gradients_are_near_those_of_f32(void **state)
         check_half_gradients(ctx, c);
         checked++;
     }
-    assert_true(checked > 100);
+    assert_true(partial || checked > 100);
     tdm_context_free(ctx);
 }
 

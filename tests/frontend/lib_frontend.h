@@ -39,4 +39,17 @@ typedef struct built {
 built build_graph(tdm_context *ctx, tdm_graph *g); /* closes g */
 void free_built(built *b);
 
+/* Runs `call`, a tensor expression, eagerly and in an open graph: both refuse it with these words. */
+#define refused(ctx, code, call, ...)                       \
+    do {                                                    \
+        assert_true(tdm_is_error(call));                    \
+        assert_error(ctx, code, __VA_ARGS__);               \
+        tdm_graph *refused_in = tdm_graph_open(ctx, "bad"); \
+        assert_true(tdm_is_error(call));                    \
+        assert_error(ctx, code, __VA_ARGS__);               \
+        tdm_graph_close(ctx);                               \
+        tdm_graph_free(refused_in);                         \
+        assert_fine(ctx);                                   \
+    } while (0)
+
 #endif

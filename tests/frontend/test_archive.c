@@ -317,6 +317,15 @@ static void test_hostile_safetensors(void **state)
         assert_null(tdm_archive_load(ctx, file("x.safetensors")));
         assert_error(ctx, cases[i].code, "x.safetensors", cases[i].words);
     }
+    close_context(ctx);
+}
+
+/* The eight bytes before the header, and the data behind it. */
+static void test_hostile_ends(void **state)
+{
+    tdm_context *ctx = open_context();
+
+    (void)state;
     put(file("x.safetensors"), "\x10\0\0\0\0\0\0", 7);
     assert_null(tdm_archive_load(ctx, file("x.safetensors")));
     assert_error(ctx, TDM_EPARSE, "not a safetensors file");
@@ -564,15 +573,11 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_references),
-        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_layout),
-        cmocka_unit_test(test_hostile_safetensors),
-        cmocka_unit_test(test_hostile_zip),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_failed_save),
-        cmocka_unit_test(test_random_position),
+        cmocka_unit_test(test_round_trip),          cmocka_unit_test(test_references),
+        cmocka_unit_test(test_arguments),           cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_hostile_safetensors), cmocka_unit_test(test_hostile_ends),
+        cmocka_unit_test(test_hostile_zip),         cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_failed_save),         cmocka_unit_test(test_random_position),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

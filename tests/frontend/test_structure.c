@@ -37,17 +37,6 @@ static void expect(tdm_context *ctx, tdm_tensor *t, tdm_dims shape, const double
         free_built(&compiled);                                                \
     } while (0)
 
-#define refused(ctx, code, call, ...)                       \
-    do {                                                    \
-        assert_true(tdm_is_error(call));                    \
-        assert_error(ctx, code, __VA_ARGS__);               \
-        tdm_graph *refused_in = tdm_graph_open(ctx, "bad"); \
-        assert_true(tdm_is_error(call));                    \
-        assert_error(ctx, code, __VA_ARGS__);               \
-        tdm_graph_close(ctx);                               \
-        tdm_graph_free(refused_in);                         \
-    } while (0)
-
 /* 0, 1, 2, .. */
 static tdm_tensor *counted(tdm_context *ctx, tdm_dims shape)
 {

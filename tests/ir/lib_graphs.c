@@ -62,8 +62,7 @@ static ir_val partner(random_state *r, ir_val v)
     return some_constant(r, v);
 }
 
-/* ---- one node of each class
- * ---------------------------------------------------------------------------------- */
+/* ---- one node of each class ---------------------------------------------------------------------------- */
 
 static ir_val random_unary(random_state *r)
 {
@@ -300,8 +299,7 @@ static void add_node(random_state *r)
     makers[roll(r, sizeof makers / sizeof makers[0])](r);
 }
 
-/* ---- the graph
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the graph ----------------------------------------------------------------------------------------- */
 
 static void add_leaves(random_state *r)
 {
@@ -394,9 +392,7 @@ bool graphs_add_gradients(ir_graph *g, int order)
     return g->error.status == IR_OK;
 }
 
-/* ---- data
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- data ---------------------------------------------------------------------------------------------- */
 
 void **graphs_leaves(const ir_graph *g, uint32_t seed)
 {

@@ -55,8 +55,7 @@ typedef struct grad_case {
         }                \
     }
 
-/* ---- a case under test
- * ------------------------------------------------------------------------------------- */
+/* ---- a case under test --------------------------------------------------------------------------------- */
 
 typedef struct probe {
     const char *name;
@@ -206,8 +205,7 @@ static void run_case(const grad_case *c, ir_val (*build)(ir_sink *, const grad_c
     ir_graph_free(p.g);
 }
 
-/* ---- rows of ops.def
- * ------------------------------------------------------------------------------------------ */
+/* ---- rows of ops.def ----------------------------------------------------------------------------------- */
 
 static ir_val build_row(ir_sink *s, const grad_case *c, const ir_val *x)
 {
@@ -236,8 +234,7 @@ static void pointwise_rows(void **state)
     assert_true(tested >= 20);
 }
 
-/* ---- ops with attributes
- * ----------------------------------------------------------------------------------------- */
+/* ---- ops with attributes ------------------------------------------------------------------------------- */
 
 static ir_val b_reshape(ir_sink *s, const ir_val *x)
 {
@@ -341,8 +338,7 @@ static ir_val b_dot_outer(ir_sink *s, const ir_val *x)
     return ir_e_dot(s, x[0], x[1], &a);
 }
 
-/* ---- composites
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- composites ---------------------------------------------------------------------------------------- */
 
 static ir_val b_binary(ir_sink *s, const ir_val *x)
 {
@@ -483,8 +479,7 @@ static void listed_cases(void **state)
     }
 }
 
-/* ---- kinks and ties, as the rows state them
- * -------------------------------------------------------------------------- */
+/* ---- kinks and ties, as the rows state them ------------------------------------------------------------ */
 
 /* Gradients of sum(y) at given points. */
 static void gradient_at(build_fn *build, const double *x, const double *z, int n, double *dx, double *dz)

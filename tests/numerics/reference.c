@@ -50,8 +50,7 @@ static void store(const rt_array *y, int64_t at, value v)
     memcpy((char *)y->data + at * (int64_t)size, &bits, size);
 }
 
-/* Offset in x of the element whose row-major number is `linear`. */
-static int64_t offset_of(const rt_array *x, int64_t linear)
+int64_t ref_offset(const rt_array *x, int64_t linear)
 {
     int64_t offset = 0;
 
@@ -175,7 +174,7 @@ static void pointwise(ir_op op, const ir_attrs *a, const rt_array *const *x, int
         value v[3] = {{0, 0}, {0, 0}, {0, 0}};
 
         for (int j = 0; j < n; j++)
-            v[j] = load(x[j], offset_of(x[j], i));
+            v[j] = load(x[j], ref_offset(x[j], i));
         if (op == IR_select)
             v[0] = v[0].i ? v[1] : v[2];
         else if (op == IR_convert)
@@ -300,7 +299,7 @@ static bool reduce_set(ir_op op, const rt_array *x, unsigned set, bool inner, co
         return false;
     for (int64_t i = 0; i < ir_type_elements(&kept.type); i++) {
         for (int64_t j = 0; j < n; j++)
-            store(&gathered, j, load(x, offset_of(&kept, i) + offset_of(&run, j)));
+            store(&gathered, j, load(x, ref_offset(&kept, i) + ref_offset(&run, j)));
         store(y, i,
               ir_ops[op].cls == IR_INDEX ? arg_run(op, &gathered, n) : reduce_run(op, &gathered, n, inner));
     }
@@ -406,10 +405,10 @@ static bool dot(const ir_attrs *t, const rt_array *x, const rt_array *z, const r
     for (int64_t s = 0; a.data && b.data && s < ir_type_elements(&xb.type); s++)
         for (int64_t i = 0; i < m; i++) {
             for (int64_t p = 0; p < k; p++)
-                store(&a, p, load(x, offset_of(&xb, s) + offset_of(&xm, i) + offset_of(&xk, p)));
+                store(&a, p, load(x, ref_offset(&xb, s) + ref_offset(&xm, i) + ref_offset(&xk, p)));
             for (int64_t j = 0; j < n; j++) {
                 for (int64_t p = 0; p < k; p++)
-                    store(&b, p, load(z, offset_of(&zb, s) + offset_of(&zn, j) + offset_of(&zk, p)));
+                    store(&b, p, load(z, ref_offset(&zb, s) + ref_offset(&zn, j) + ref_offset(&zk, p)));
                 store(y, at++, product(&a, &b, k, m * n < 64));
             }
         }
@@ -439,7 +438,7 @@ static void view(ir_op op, const ir_attrs *a, const rt_array *x, const rt_array 
             if (axis >= 0 && x->type.dims[axis] > 1)
                 offset += at * x->strides[axis];
         }
-        store(y, i, load(x, ir_shares_bytes(op) ? offset_of(x, i) : offset));
+        store(y, i, load(x, ir_shares_bytes(op) ? ref_offset(x, i) : offset));
     }
 }
 
@@ -453,7 +452,7 @@ static void pad(const ir_attrs *a, const rt_array *x, const rt_array *y)
             to += (a->pad.low[j] + rest % x->type.dims[j] * (a->pad.interior[j] + 1)) * y->strides[j];
             rest /= x->type.dims[j];
         }
-        store(y, to, load(x, offset_of(x, i)));
+        store(y, to, load(x, ref_offset(x, i)));
     }
 }
 
@@ -461,7 +460,7 @@ static void pad(const ir_attrs *a, const rt_array *x, const rt_array *y)
 
 ref_value ref_at(const rt_array *x, int64_t linear)
 {
-    return load(x, offset_of(x, linear));
+    return load(x, ref_offset(x, linear));
 }
 
 void ref_put(const rt_array *y, int64_t at, ref_value v)
@@ -496,7 +495,7 @@ static void generate(ir_op op, const ir_attrs *a, const rt_array *const *x, cons
     uint64_t call;
 
     for (int i = 0; i < 4 && op == IR_random_bits; i++)
-        s[i] = (uint32_t)load(x[0], offset_of(x[0], i)).i;
+        s[i] = (uint32_t)load(x[0], ref_offset(x[0], i)).i;
     call = s[2] + ((uint64_t)s[3] << 32) + a->random.offset;
     for (int64_t i = 0; i < ir_type_elements(&y->type); i++) {
         uint32_t counter[4] = {(uint32_t)i, (uint32_t)(i >> 32), (uint32_t)call, (uint32_t)(call >> 32)},

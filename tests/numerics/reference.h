@@ -8,6 +8,9 @@
 
 #include "runtime/array.h"
 
+/* Offset in x, in elements, of the one whose row-major number is `linear`. */
+int64_t ref_offset(const rt_array *x, int64_t linear);
+
 /* y = op(x..); y row-major; false: an op the reference does not know or out of memory. */
 bool ref_compute(ir_op op, const ir_attrs *a, const rt_array *const *x, int n, const rt_array *y);
 

@@ -165,17 +165,6 @@ static void argsort_line(ir_dtype d, const void *x, int64_t n, bool descending, 
 
 /* ---- lines --------------------------------------------------------------------------------------------- */
 
-static int64_t offset_of(const rt_array *x, int64_t linear_index)
-{
-    int64_t offset = 0;
-
-    for (int i = x->type.rank - 1; i >= 0; i--) {
-        offset += linear_index % x->type.dims[i] * x->strides[i];
-        linear_index /= x->type.dims[i];
-    }
-    return offset;
-}
-
 bool ref_scan(ir_op op, const ir_attrs *a, const rt_array *const *x, int n, const rt_array *y)
 {
     bool sort = op == IR_argsort, ok = true;
@@ -196,7 +185,7 @@ bool ref_scan(ir_op op, const ir_attrs *a, const rt_array *const *x, int n, cons
         for (int k = 0; k < n; k++)
             for (int64_t i = 0; i < length; i++)
                 memcpy(line[k] + (size_t)i * size,
-                       (const char *)x[k]->data + (size_t)offset_of(x[k], PLACE(i)) * size, size);
+                       (const char *)x[k]->data + (size_t)ref_offset(x[k], PLACE(i)) * size, size);
         if (sort)
             argsort_line(d, line[0], length, a->scan.reverse != 0, (int64_t *)(void *)line[2]);
         else

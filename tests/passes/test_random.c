@@ -32,8 +32,7 @@ static void fail_with(const ir_graph *g, const char *what)
     graph_fail(g, "pass", what);
 }
 
-/* ---- prefixes of the pipeline
- * ------------------------------------------------------------------------------- */
+/* ---- prefixes of the pipeline -------------------------------------------------------------------------- */
 
 static void check_pipeline(const ir_graph *g, uint32_t seed)
 {
@@ -63,8 +62,7 @@ static void every_prefix_keeps_the_bits(void **state)
     }
 }
 
-/* ---- the tape
- * --------------------------------------------------------------------------------------------------- */
+/* ---- the tape ------------------------------------------------------------------------------------------ */
 
 static const void *value_of(const ir_graph *g, ir_ref r, void *const *leaves, void *const *values)
 {
