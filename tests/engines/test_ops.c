@@ -8,7 +8,8 @@
  * reads.  TANDEM_CASES=softmax,gelu runs those alone.
  *
  * ctest-labels: slow
- * ctest-timeout: 2700 */
+ * ctest-timeout: 2700
+ * ctest-shards: 2 */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -103,15 +104,28 @@ static void check_group(engines *e, int number, int groups)
     free(g);
 }
 
+/* The groups that fall to this process: all, or of TANDEM_SHARD=2/3 every third from the second on. */
+static void shard_of(int *first, int *step)
+{
+    const char *text = getenv("TANDEM_SHARD");
+    int number = 1, count = 1;
+
+    if (text && (sscanf(text, "%d/%d", &number, &count) != 2 || number < 1 || number > count))
+        fail_msg("TANDEM_SHARD=%s is not NUMBER/COUNT", text);
+    *first = number - 1;
+    *step = count;
+}
+
 static void engines_agree(void **state)
 {
     engines e;
-    int groups = (list.count + GROUP_CASES - 1) / GROUP_CASES;
+    int groups = (list.count + GROUP_CASES - 1) / GROUP_CASES, first, step;
     const char *only = getenv("TANDEM_GROUP");
 
     (void)state;
+    shard_of(&first, &step);
     engines_open(&e);
-    for (int i = 0; i < groups; i++)
+    for (int i = first; i < groups; i += step)
         if (!only || atoi(only) == i)
             check_group(&e, i, groups);
     engines_close(&e);
@@ -431,7 +445,12 @@ int main(void)
     cases_all(&list);
     if (getenv("TANDEM_CASES"))
         keep_named(getenv("TANDEM_CASES"));
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    /* The other shards leave what does not compile to the first. */
+    const struct CMUnitTest compiling[] = {cmocka_unit_test(engines_agree)};
+    int first, step;
+    shard_of(&first, &step);
+    int failed = first == 0 ? cmocka_run_group_tests(tests, NULL, NULL)
+                            : cmocka_run_group_tests(compiling, NULL, NULL);
     cases_free(&list);
     return failed;
 }
