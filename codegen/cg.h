@@ -16,11 +16,12 @@ typedef struct cg {
     LLVMContextRef ctx;
     LLVMModuleRef module;
     LLVMBuilderRef b;
-    LLVMValueRef fn; /* function being emitted */
-    int lanes;       /* of the values being emitted now: 1, 4, 8 or 16 */
-    bool has_fma;    /* target has FMA; else llvm.fma becomes a libm call, which is exact too */
-    bool has_gather; /* target has fast gathers: AVX2 and up */
-    bool has_f16c;   /* target converts f16: else by integer steps */
+    LLVMValueRef fn;  /* function being emitted */
+    int lanes;        /* of the values being emitted now: 1, 4, 8 or 16 */
+    bool has_fma;     /* target has FMA; else llvm.fma becomes a libm call, which is exact too */
+    bool has_gather;  /* target has fast gathers: AVX2 and up */
+    bool has_f16c;    /* target converts f16: else by integer steps */
+    bool check_races; /* accesses are told: cg_tell_wrote, cg_tell_read */
     ir_error *err;
 } cg;
 
@@ -38,6 +39,14 @@ LLVMValueRef cg_lane_ids(cg *c, LLVMTypeRef int_elem); /* <0, 1, 2, ..> */
 LLVMValueRef cg_intrinsic(cg *c, const char *name, LLVMTypeRef *types, int type_count, LLVMValueRef *args,
                           int arg_count);
 LLVMValueRef cg_fma(cg *c, LLVMValueRef a, LLVMValueRef b, LLVMValueRef acc);
+
+/* codegen/races.c: tells the host of an access, where races are checked.  `count` elements of `size` bytes
+ * from `pointer` on; under a mask those of its first lanes that are set. */
+void cg_tell_wrote(cg *c, LLVMValueRef pointer, size_t size, int count, LLVMValueRef mask);
+void cg_tell_read(cg *c, LLVMValueRef pointer, size_t size, int count, LLVMValueRef mask);
+/* One element at pointer + offsets[lane] for every lane, or for those of the mask. */
+void cg_tell_lanes(cg *c, bool wrote, LLVMValueRef pointer, LLVMTypeRef element, size_t size,
+                   LLVMValueRef offsets, LLVMValueRef mask);
 
 /* codegen/half.c: f16 and bf16; scalars or vectors of any lanes. */
 LLVMValueRef cg_half_load(cg *c, ir_dtype d, LLVMValueRef bits); /* i16 -> f32 */

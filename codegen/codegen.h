@@ -10,13 +10,15 @@
 #include "runtime/program.h"
 #include "runtime/sort.h"
 
-#define CG_ABI 2
+#define CG_ABI 3
 
 typedef struct cg_options {
     int lanes;       /* f32 lanes: 16, 8, 4, 1; 0: widest of the target */
     const char *isa; /* "x86-64", "x86-64-v3", "x86-64-v4"; NULL: this CPU with all its features */
     int threads;     /* threads that compile; also how many the program's chunks should suit */
     bool debug_info; /* names and node numbers for gdb and perf */
+    /* compiled code tells host->wrote and host->read of its accesses (product operands aside) */
+    bool check_races;
 } cg_options;
 
 typedef struct cg_host {
@@ -24,10 +26,15 @@ typedef struct cg_host {
     void (*free)(void *p, size_t bytes);
     /* Runs jobs fn(user, 0) .. fn(user, n - 1) on up to `threads` threads. */
     void (*jobs)(void (*fn)(void *user, int i), void *user, int n, int threads);
-    rt_sort_fn *argsort; /* rt_argsort_row, which compiled code calls as CG_ARGSORT_SYMBOL */
+    /* what compiled code calls, by the names below */
+    rt_sort_fn *argsort;                         /* rt_argsort_row */
+    void (*wrote)(const void *p, int64_t bytes); /* rt_races_wrote */
+    void (*read)(const void *p, int64_t bytes);  /* rt_races_read */
 } cg_host;
 
 #define CG_ARGSORT_SYMBOL "tandem_argsort"
+#define CG_WROTE_SYMBOL "tandem_wrote"
+#define CG_READ_SYMBOL "tandem_read"
 
 typedef enum { CG_DUMP_LLVM, CG_DUMP_ASM } cg_dump_kind;
 

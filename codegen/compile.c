@@ -69,12 +69,14 @@ static LLVMOrcCSymbolMapPair bound(LLVMOrcLLJITRef jit, const char *name, any_fn
 static bool bind_library(const cg_host *host, LLVMOrcLLJITRef jit, LLVMOrcJITDylibRef lib, ir_error *e)
 {
     enum { COUNT = sizeof library / sizeof library[0] };
-    LLVMOrcCSymbolMapPair pairs[COUNT + 1];
+    LLVMOrcCSymbolMapPair pairs[COUNT + 3];
 
     for (int i = 0; i < COUNT; i++)
         pairs[i] = bound(jit, library[i].name, library[i].fn);
     pairs[COUNT] = bound(jit, CG_ARGSORT_SYMBOL, (any_fn *)host->argsort);
-    LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(pairs, COUNT + 1);
+    pairs[COUNT + 1] = bound(jit, CG_WROTE_SYMBOL, (any_fn *)host->wrote);
+    pairs[COUNT + 2] = bound(jit, CG_READ_SYMBOL, (any_fn *)host->read);
+    LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(pairs, COUNT + 3);
     LLVMErrorRef error = LLVMOrcJITDylibDefine(lib, unit);
     if (error)
         LLVMOrcDisposeMaterializationUnit(unit);

@@ -126,6 +126,7 @@ LLVMValueRef cg_load_scalar(cg *c, LLVMValueRef pointer, ir_dtype d)
     LLVMValueRef v = LLVMBuildLoad2(c->b, cg_memory_type(c, d), pointer, "");
 
     LLVMSetAlignment(v, (unsigned)ir_dtype_size(d));
+    cg_tell_read(c, pointer, ir_dtype_size(d), 1, NULL);
     return from_memory(c, d, v);
 }
 
@@ -135,6 +136,7 @@ static LLVMValueRef gather(cg_kernel *k, LLVMValueRef pointer, ir_dtype d, LLVMV
     LLVMTypeRef mem = cg_memory_type(c, d),
                 types[2] = {cg_vector_of(c, mem), cg_vector_of(c, pointer_type(c))};
 
+    cg_tell_lanes(c, false, pointer, mem, ir_dtype_size(d), offsets, k->mask);
     if (k->mask || c->has_gather) {
         LLVMValueRef at = LLVMBuildInBoundsGEP2(c->b, mem, pointer, &offsets, 1, "");
         LLVMValueRef args[4] = {at, alignment(c, d), k->mask ? k->mask : all_lanes(c),
@@ -159,6 +161,7 @@ static void scatter(cg_kernel *k, LLVMValueRef pointer, ir_dtype d, LLVMValueRef
     LLVMTypeRef mem = cg_memory_type(c, d),
                 types[2] = {cg_vector_of(c, mem), cg_vector_of(c, pointer_type(c))};
 
+    cg_tell_lanes(c, true, pointer, mem, ir_dtype_size(d), offsets, k->mask);
     if (k->mask) {
         LLVMValueRef at = LLVMBuildInBoundsGEP2(c->b, mem, pointer, &offsets, 1, "");
         cg_intrinsic(c, "llvm.masked.scatter", types, 2, (LLVMValueRef[]){v, at, alignment(c, d), k->mask},
@@ -182,6 +185,7 @@ static LLVMValueRef load_backwards(cg *c, LLVMValueRef pointer, ir_dtype d)
     LLVMValueRef v = LLVMBuildLoad2(c->b, type, from, "");
 
     LLVMSetAlignment(v, (unsigned)ir_dtype_size(d));
+    cg_tell_read(c, from, ir_dtype_size(d), c->lanes, NULL);
     for (int l = 0; l < c->lanes; l++)
         order[l] = LLVMConstInt(LLVMInt32TypeInContext(c->ctx), (unsigned)(c->lanes - 1 - l), 0);
     v = LLVMBuildShuffleVector(c->b, v, LLVMGetPoison(type), LLVMConstVector(order, (unsigned)c->lanes), "");
@@ -202,6 +206,7 @@ static LLVMValueRef load_lanes(cg_kernel *k, LLVMValueRef pointer, ir_dtype d, i
     if (stride != 1)
         return gather(k, pointer, d, lane_offsets(c, stride));
     LLVMTypeRef type = cg_vector_of(c, cg_memory_type(c, d)), types[2] = {type, pointer_type(c)};
+    cg_tell_read(c, pointer, ir_dtype_size(d), c->lanes, k->mask);
     if (k->mask) {
         LLVMValueRef args[4] = {pointer, alignment(c, d), k->mask, LLVMConstNull(type)};
         return from_memory(c, d, cg_intrinsic(c, "llvm.masked.load", types, 2, args, 4));
@@ -252,7 +257,9 @@ static void store_lanes(cg_kernel *k, LLVMValueRef pointer, ir_dtype d, int64_t 
     v = cg_to_memory(c, d, v);
     if (c->lanes == 1 || (stride == 1 && !k->mask)) {
         LLVMSetAlignment(LLVMBuildStore(c->b, v, pointer), (unsigned)ir_dtype_size(d));
+        cg_tell_wrote(c, pointer, ir_dtype_size(d), c->lanes, NULL);
     } else if (stride == 1) {
+        cg_tell_wrote(c, pointer, ir_dtype_size(d), c->lanes, k->mask);
         LLVMTypeRef types[2] = {LLVMTypeOf(v), pointer_type(c)};
         cg_intrinsic(c, "llvm.masked.store", types, 2, (LLVMValueRef[]){v, pointer, alignment(c, d), k->mask},
                      4);
@@ -429,8 +436,10 @@ void cg_store_scalar(cg_kernel *k, ir_ref out, const ir_map *m, LLVMValueRef v)
 
     if (t < 0)
         return;
-    LLVMValueRef s = LLVMBuildStore(k->c->b, cg_to_memory(k->c, d, first_lane(k->c, v)), outer_pointer(k, t));
+    LLVMValueRef at = outer_pointer(k, t);
+    LLVMValueRef s = LLVMBuildStore(k->c->b, cg_to_memory(k->c, d, first_lane(k->c, v)), at);
     LLVMSetAlignment(s, (unsigned)ir_dtype_size(d));
+    cg_tell_wrote(k->c, at, ir_dtype_size(d), 1, NULL);
 }
 
 void cg_store(cg_kernel *k, ir_ref out, const ir_map *m, LLVMValueRef v)
@@ -454,9 +463,11 @@ void cg_store(cg_kernel *k, ir_ref out, const ir_map *m, LLVMValueRef v)
         const ir_map at = k->terms[t].map;
         LLVMValueRef p = outer_pointer(k, t);
         p = cg_element(k->c, p, d, scaled(k->c, k->index[k->vector_dim], stride));
-        if (k->streaming && stride == 1 && fills_lines(k, &at, d) && cg_streams(k->g, k->k, out))
+        if (k->streaming && stride == 1 && fills_lines(k, &at, d) && cg_streams(k->g, k->k, out)) {
             store_past(k->c, p, cg_to_memory(k->c, d, v));
-        else
+            cg_tell_wrote(k->c, p, ir_dtype_size(d), k->c->lanes, NULL);
+        } else {
             store_lanes(k, p, d, stride, v);
+        }
     }
 }

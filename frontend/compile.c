@@ -38,7 +38,8 @@ cg_options fe_codegen_options(const tdm_context *ctx)
     return (cg_options){.lanes = ctx->options.width,
                         .isa = ctx->options.isa,
                         .threads = ctx->options.threads,
-                        .debug_info = getenv("TANDEM_DEBUG") != NULL};
+                        .debug_info = getenv("TANDEM_DEBUG") != NULL,
+                        .check_races = ctx->options.check_races};
 }
 
 static double now_ms(void)

@@ -138,9 +138,9 @@ tdm_context *tdm_context_new(const tdm_options *options)
 
     const rt_level *level = apply_options(ctx, options);
     ir_error early = ctx->rt.error;
-    if (ctx->options.threads > 1 && early.status == IR_OK) {
+    if ((ctx->options.threads > 1 || ctx->options.check_races) && early.status == IR_OK) {
         ctx->pool = rt_pool_new(ctx->options.threads);
-        if (!ctx->pool)
+        if (!ctx->pool || (ctx->options.check_races && !rt_pool_check_races(ctx->pool)))
             ir_fail(&early, IR_ENOMEM, "context: %d threads can't be started", ctx->options.threads);
     }
     if (rt_context_init(&ctx->rt, level, ctx->pool) != IR_OK) {

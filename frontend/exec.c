@@ -246,7 +246,7 @@ tdm_status tdm_exec_run(tdm_exec *e)
         return s;
     rt_exec_run(e->x);
     release_claims(e);
-    return TDM_OK;
+    return e->program->ctx->options.check_races ? fe_races(e) : TDM_OK;
 }
 
 tdm_status tdm_exec_run_timed(tdm_exec *e, double *ns, void (*visit)(void *user, int kernel), void *user)
@@ -258,7 +258,7 @@ tdm_status tdm_exec_run_timed(tdm_exec *e, double *ns, void (*visit)(void *user,
         return s;
     rt_exec_run_timed(e->x, ns, visit, user);
     release_claims(e);
-    return TDM_OK;
+    return e->program->ctx->options.check_races ? fe_races(e) : TDM_OK;
 }
 
 tdm_tensor *tdm_exec_output(tdm_exec *e, const char *name)

@@ -140,6 +140,7 @@ ir_graph *fe_specialize(tdm_context *ctx, const ir_graph *g, const char *const *
 /* ---- compiling ---- */
 const cg_api *fe_codegen(tdm_context *ctx); /* loads the LLVM half at the first call; NULL + error */
 cg_options fe_codegen_options(const tdm_context *ctx);
+tdm_status fe_races(tdm_exec *e); /* of the run that has just ended, where they are checked */
 pass_context fe_pass_context(tdm_context *ctx);
 
 #endif

@@ -10,6 +10,7 @@
  * that comes late finds the loop closed and has delayed nobody.  Workers spin for SPIN_NS after a loop, then
  * sleep; with fewer CPUs than threads they sleep at once.  Cost of a loop while they spin: below 1 us. */
 #include "runtime/pool.h"
+#include "runtime/races.h"
 
 #include <linux/futex.h>
 #include <limits.h>
@@ -35,7 +36,8 @@ typedef struct lane {
 } lane;
 
 struct rt_pool {
-    int threads; /* with the caller */
+    int threads;     /* with the caller */
+    rt_races *races; /* NULL: not checked */
     bool spin;
     pthread_t *workers;
     int started;
@@ -167,6 +169,10 @@ void rt_parallel(rt_pool *p, rt_chunk_fn *fn, void *const *args, int64_t n, int6
     if (n <= 0) {
         return;
     }
+    if (p && p->races) {
+        rt_races_loop(p->races, fn, args, n, grain);
+        return;
+    }
     chunks = chunks < most ? chunks : most;
     if (chunks < 2 || p->started == 0 || atomic_flag_test_and_set_explicit(&p->busy, memory_order_acquire)) {
         fn(args, 0, n);
@@ -239,9 +245,23 @@ void rt_pool_free(rt_pool *p)
     for (int i = 0; i < p->started; i++) {
         pthread_join(p->workers[i], NULL);
     }
+    rt_races_free(p->races);
     free(p->workers);
     free(p->lanes);
     free(p);
+}
+
+bool rt_pool_check_races(rt_pool *p)
+{
+    if (!p->races) {
+        p->races = rt_races_new();
+    }
+    return p->races != NULL;
+}
+
+rt_races *rt_pool_races(rt_pool *p)
+{
+    return p ? p->races : NULL;
 }
 
 int rt_pool_threads(const rt_pool *p)

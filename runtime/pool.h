@@ -8,6 +8,7 @@
 #ifndef TANDEM_RT_POOL_H
 #define TANDEM_RT_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct rt_pool rt_pool;
@@ -17,6 +18,11 @@ rt_pool *rt_pool_new(int threads); /* including the caller; NULL when threads ca
 void rt_pool_free(rt_pool *p);
 int rt_pool_threads(const rt_pool *p);
 void rt_parallel(rt_pool *p, rt_chunk_fn *fn, void *const *args, int64_t n, int64_t grain);
+
+/* From now on loops run in the caller, chunk by chunk, and races between chunks are looked for
+ * (runtime/races.h).  False when out of memory. */
+bool rt_pool_check_races(rt_pool *p);
+struct rt_races *rt_pool_races(rt_pool *p); /* NULL unless checked */
 
 /* Runs fn(user, 0) .. fn(user, n - 1), each once, on up to `threads` threads of their own (one is the
  * caller).  Starts threads on each call: for long jobs such as compiling, not for loops over elements. */

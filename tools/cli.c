@@ -85,6 +85,7 @@ bool cli_run_option(int opt, tdm_options *o, bool *bad)
             *bad =
                 cli_bad("--memory-budget %s: expected a number of bytes, or one with K, M or G", optarg) != 0;
         return true;
+    case 1006: o->check_races = true; return true;
     default: return false;
     }
 }

@@ -30,12 +30,13 @@ int cmd_convert(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
-/* --threads --isa --width --numerics --seed --memory-budget: taken by every verb that runs code. */
+/* --threads --isa --width --numerics --seed --memory-budget --check-races: taken by every verb that runs
+ * code. */
 #define CLI_RUN_OPTIONS                                                                            \
     {"threads", required_argument, NULL, 1000}, {"isa", required_argument, NULL, 1001},            \
         {"width", required_argument, NULL, 1002}, {"numerics", required_argument, NULL, 1003},     \
         {"seed", required_argument, NULL, 1004}, {"memory-budget", required_argument, NULL, 1005}, \
-        {"help", no_argument, NULL, 'h'}, {0}
+        {"check-races", no_argument, NULL, 1006}, {"help", no_argument, NULL, 'h'}, {0}
 #define CLI_RUN_HELP                                                                                      \
     "  --threads N        threads (default: one for each CPU)\n"                                          \
     "  --isa LEVEL        x86-64, x86-64-v3 or x86-64-v4, for eager kernels and compiled code\n"          \
@@ -44,7 +45,8 @@ int cmd_doctor(int argc, char **argv);
     "  --numerics MODE    strict (default: the same bits in both engines); fast is not built in yet\n"    \
     "  --seed N           of the random ops (default 0)\n"                                                \
     "  --memory-budget N  bytes, or with K, M, G: the most that a program's arena may take; values are\n" \
-    "                     computed again until it fits\n"
+    "                     computed again until it fits\n"                                                 \
+    "  --check-races      run compiled kernels chunk by chunk; fail if two chunks touch one byte (slow)\n"
 /* Takes one option of CLI_RUN_OPTIONS; false when `opt` is none of them.  A bad value ends in *bad. */
 bool cli_run_option(int opt, tdm_options *o, bool *bad);
 

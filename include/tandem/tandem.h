@@ -127,6 +127,9 @@ typedef struct tdm_options {
     uint64_t seed; /* of the random ops */
     /* bytes that a compiled program's arena may take: values are computed again until it fits; 0: any */
     size_t memory_budget;
+    /* For finding bugs in Tandem: compiled kernels run chunk by chunk in one thread, and a run in which two
+     * chunks that could run at once touch the same byte fails and names the kernel.  Many times slower. */
+    bool check_races;
 } tdm_options;
 
 /* NULL options: defaults.  NULL only when out of memory; a bad option is a sticky error of the returned

@@ -14,9 +14,15 @@
 #include <cmocka.h>
 
 #include "passes/passes.h"
+#include "runtime/races.h"
 #include "tests/passes/lib_eval.h"
 
-const cg_host test_host = {.alloc = rt_alloc, .free = rt_free, .jobs = rt_jobs, .argsort = rt_argsort_row};
+const cg_host test_host = {.alloc = rt_alloc,
+                           .free = rt_free,
+                           .jobs = rt_jobs,
+                           .argsort = rt_argsort_row,
+                           .wrote = rt_races_wrote,
+                           .read = rt_races_read};
 
 const test_config test_configs[] = {{NULL, 0, 2},     {NULL, 8, 1},        {NULL, 4, 1},
                                     {NULL, 1, 1},     {"x86-64-v3", 0, 1}, {"x86-64-v3", 16, 2},

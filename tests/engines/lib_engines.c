@@ -20,8 +20,18 @@
 
 /* Neighbours differ as much as can be.  The last ones, where every fma is a call, take long to compile. */
 const engine_config engine_configs[ENGINE_CONFIGS] = {
-    {NULL, 16, 2}, {NULL, 8, 1}, {NULL, 1, 2}, {NULL, 4, 1},         {"x86-64-v3", 8, 2}, {NULL, 16, 1},
-    {NULL, 4, 2},  {NULL, 1, 1}, {NULL, 8, 2}, {"x86-64-v3", 16, 1}, {"x86-64", 4, 1},    {"x86-64", 16, 2},
+    {.width = 16, .threads = 2},
+    {.width = 8, .threads = 1},
+    {.width = 1, .threads = 2},
+    {.width = 4, .threads = 1},
+    {.isa = "x86-64-v3", .width = 8, .threads = 2},
+    {.width = 16, .threads = 1},
+    {.width = 4, .threads = 2},
+    {.width = 1, .threads = 1, .races = true},
+    {.width = 8, .threads = 2, .races = true},
+    {.isa = "x86-64-v3", .width = 16, .threads = 1},
+    {.isa = "x86-64", .width = 4, .threads = 1},
+    {.isa = "x86-64", .width = 16, .threads = 2},
 };
 enum { SLOW_CONFIGS = 2, SLOW_EVERY = 8 };
 
@@ -375,7 +385,10 @@ void group_losses(const group *g, double loss[2])
 
 static tdm_context *context_of(const engine_config *c, bool eager)
 {
-    tdm_options o = {.threads = c->threads, .isa = c->isa, .width = eager ? 0 : c->width};
+    tdm_options o = {.threads = c->threads,
+                     .isa = c->isa,
+                     .width = eager ? 0 : c->width,
+                     .check_races = !eager && c->races};
     tdm_context *ctx = tdm_context_new(&o);
 
     assert_non_null(ctx);
@@ -387,7 +400,7 @@ static tdm_context *context_of(const engine_config *c, bool eager)
 
 void engines_open(engines *e)
 {
-    const engine_config plain = {NULL, 0, 1};
+    const engine_config plain = {.threads = 1};
 
     *e = (engines){.eager = context_of(&plain, true)};
     assert_non_null(e->eager);
@@ -485,7 +498,7 @@ static void check_compiled(engines *e, int i, const group *g, const char *text)
     bind(x, ctx, g);
     for (int run = 0; run < 2; run++) {
         tdm_exec_run(x);
-        no_error(ctx, g->cases[0], "run");
+        no_error(ctx, g->cases[0], name);
         for (int v = 0; v < g->value_count; v++)
             if (g->values[v].data) {
                 tdm_tensor *t = tdm_exec_output(x, g->values[v].name);

@@ -51,6 +51,7 @@ ir_val engine_filled(tdm_context *ctx, const ir_type *t, int i);
 typedef struct engine_config {
     const char *isa;
     int width, threads;
+    bool races; /* chunks are checked for races */
 } engine_config;
 extern const engine_config engine_configs[];
 enum { ENGINE_CONFIGS = 12 };
