@@ -108,7 +108,8 @@ ir_val ir_c_smooth_l1(ir_sink *s, ir_val x, ir_val target, double beta, ir_reduc
 /* log v where it is above -100 and its derivative is a number, else -100 with none */
 static ir_val bounded_log(ir_sink *s, ir_val v)
 {
-    double least = ir_c_type(s, v).dtype == IR_DT_f64 ? 3.720075976020836e-44 : (double)FLT_MIN;
+    ir_dtype d = (ir_dtype)ir_c_type(s, v).dtype;
+    double least = d == IR_DT_f64 ? 3.720075976020836e-44 : d == IR_DT_f16 ? 0x1p-14 : (double)FLT_MIN;
     ir_val low = ir_e_lt(s, v, ir_e_like(s, v, least));
     ir_val y = ir_e_log(s, ir_e_select(s, low, ir_e_like(s, v, 1), v));
 

@@ -25,9 +25,13 @@ static ir_val plus(ir_sink *s, ir_val v, double c)
 
 /* ---- activations --------------------------------------------------------------------------------------- */
 
-/* x (1 + 0.044715 x^2) sqrt(2/pi), the argument of the tanh form (Hendrycks and Gimpel, arXiv 1606.08415) */
+/* x (1 + 0.044715 x^2) sqrt(2/pi), the argument of the tanh form (Hendrycks and Gimpel, arXiv 1606.08415).
+ * Long before |x| = 16 its tanh is 1, in f64 too: beyond, a square that overflows (in f16 from 256 on) would
+ * make the gradient NaN. */
 static ir_val gelu_argument(ir_sink *s, ir_val x)
 {
+    x = ir_e_clamp(s, x, -16, 16);
+
     ir_val cubic = plus(s, scaled(s, ir_e_mul(s, x, x), 0.044715), 1);
 
     return ir_e_mul(s, scaled(s, x, 0.7978845608028654), cubic);
@@ -82,6 +86,15 @@ static ir_val finite_or_0(ir_sink *s, ir_val x)
     return ir_e_select(s, infinite, ir_e_like(s, x, 0), x);
 }
 
+/* m + log sum; where the sum is 0 it is -inf, and its derivative stays a number. */
+static ir_val log_or_empty(ir_sink *s, ir_val m, ir_val sum)
+{
+    ir_val empty = ir_e_eq(s, sum, ir_e_like(s, sum, 0));
+
+    sum = ir_e_select(s, empty, ir_e_like(s, sum, 1), sum);
+    return ir_e_select(s, empty, ir_e_like(s, sum, -INFINITY), ir_e_add(s, m, ir_e_log(s, sum)));
+}
+
 /* A row of -inf has no gradient. */
 ir_val ir_c_logsumexp(ir_sink *s, ir_val x, int axis, bool keep)
 {
@@ -94,9 +107,7 @@ ir_val ir_c_logsumexp(ir_sink *s, ir_val x, int axis, bool keep)
         m = finite_or_0(s, m);
         ir_val e = ir_e_exp(s, ir_e_sub(s, x, ir_e_broadcast(s, m, t.rank, t.dims)));
         ir_val sum = ir_e_reduce(s, IR_reduce_sum, e, &axis, 1, true);
-        ir_val empty = ir_e_eq(s, sum, ir_e_like(s, sum, 0)); /* log 0, but its derivative stays a number */
-        sum = ir_e_select(s, empty, ir_e_like(s, sum, 1), sum);
-        y = ir_e_select(s, empty, ir_e_like(s, sum, -INFINITY), ir_e_add(s, m, ir_e_log(s, sum)));
+        y = log_or_empty(s, m, sum);
         if (!keep) {
             for (int i = axis; i + 1 < t.rank; i++) {
                 t.dims[i] = t.dims[i + 1];
@@ -148,7 +159,7 @@ ir_val ir_c_logcumsumexp(ir_sink *s, ir_val x, int axis)
         ir_val fall = ir_e_sub(s, ir_e_shift(s, m, axis, true, 0), m);
         ir_val scale = ir_e_exp(s, ir_e_min(s, fall, ir_e_like(s, fall, 0)));
         ir_val sum = ir_e_linear_scan(s, scale, ir_e_exp(s, ir_e_sub(s, x, m)), axis, false);
-        y = ir_e_add(s, m, ir_e_log(s, sum));
+        y = log_or_empty(s, m, sum);
     }
     return ir_c_close(s, outer, y);
 }

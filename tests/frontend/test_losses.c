@@ -137,6 +137,23 @@ static void test_extremes(void **state)
     expect(8, -3, -INFINITY, 0, 0, 0);
 }
 
+/* f16 has no 2^-126: the logarithm of a probability of 0 is -100 there too. */
+static void test_half_probabilities(void **state)
+{
+    (void)state;
+    for (tdm_dtype d = TDM_F16; d <= TDM_BF16; d++)
+        for (int i = 0; i < 4; i++) {
+            tdm_context *ctx = open_context();
+            tdm_tensor *x = tdm_requires_grad(tdm_full(ctx, d, tdm_shape(1), i / 2), true);
+            tdm_tensor *y = tdm_bce_loss(x, tdm_full(ctx, d, tdm_shape(1), i % 2), TDM_REDUCE_SUM);
+            tdm_backward(y);
+            assert_fine(ctx);
+            assert_true(tdm_item(y) == (i / 2 == i % 2 ? 0 : 100));
+            assert_true(isfinite(tdm_item(tdm_grad(x))));
+            close_context(ctx);
+        }
+}
+
 static void test_not_a_number(void **state)
 {
     (void)state;
@@ -296,10 +313,10 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_elements),    cmocka_unit_test(test_extremes),
-        cmocka_unit_test(test_classes),     cmocka_unit_test(test_all_ignored),
-        cmocka_unit_test(test_sure_logits), cmocka_unit_test(test_not_a_number),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_elements),           cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_half_probabilities), cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_all_ignored),        cmocka_unit_test(test_sure_logits),
+        cmocka_unit_test(test_not_a_number),       cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
