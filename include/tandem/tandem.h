@@ -264,7 +264,7 @@ TDM_API const tdm_grad_fn *tdm_grad_fn_next(const tdm_grad_fn *f, int i);
 
 /* ---- ops ---------------------------------------------------------------------------------------------- */
 /* Elementwise ops broadcast as NumPy does; operands have one dtype.  Each op's formula, dtypes and gradient
- * at kinks: docs/ops.md. */
+ * at kinks: docs/ops. */
 
 /* clang-format off */
 #define TDM_UNARY_OPS(X) \
@@ -508,6 +508,11 @@ TDM_API void tdm_exec_free(tdm_exec *e);
 #define tdm_le_scalar(...) tdm_le_scalar(__VA_ARGS__, TDM_HERE)
 #define tdm_gt_scalar(...) tdm_gt_scalar(__VA_ARGS__, TDM_HERE)
 #define tdm_ge_scalar(...) tdm_ge_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_and_scalar(...) tdm_and_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_or_scalar(...) tdm_or_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_xor_scalar(...) tdm_xor_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_shl_scalar(...) tdm_shl_scalar(__VA_ARGS__, TDM_HERE)
+#define tdm_shr_scalar(...) tdm_shr_scalar(__VA_ARGS__, TDM_HERE)
 #define tdm_select(...) tdm_select(__VA_ARGS__, TDM_HERE)
 #define tdm_convert(...) tdm_convert(__VA_ARGS__, TDM_HERE)
 #define tdm_clamp(...) tdm_clamp(__VA_ARGS__, TDM_HERE)
