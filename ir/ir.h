@@ -154,7 +154,7 @@ typedef struct ir_op_info {
     double lo, hi;       /* range of operands that tests draw from                   */
     double flops;        /* per result element (dot_general: per multiply-add)       */
     const char *kink;    /* what the gradient is at kinks and ties, "" if smooth     */
-    const char *formula; /* one line for docs/ops.md                                 */
+    const char *formula; /* one line for docs/ops                                    */
 } ir_op_info;
 
 extern const ir_op_info ir_ops[IR_OP_COUNT];

@@ -112,7 +112,7 @@
     ROW(name, IR_POINTWISE, 2, facts, dtypes, lo, hi, flops, saves, formula, kink)
 #define OP_SELECT(name, facts, dtypes, lo, hi, flops, saves, formula, VALUE, GRADX, GRADZ, kink) \
     ROW(name, IR_POINTWISE, 3, facts, dtypes, lo, hi, flops, saves, formula, kink)
-#define OP_OTHER(name, cls, arity, facts, dtypes, lo, hi, flops, saves, formula, vjp, kink) \
+#define OP_OTHER(name, cls, arity, facts, dtypes, lo, hi, flops, saves, formula, shapes, vjp, grad, kink) \
     ROW(name, IR_##cls, arity, facts, dtypes, lo, hi, flops, saves, formula, kink)
 
 const ir_op_info ir_ops[IR_OP_COUNT] = {

@@ -97,7 +97,7 @@ static ir_vjp_rule *const rules[IR_OP_COUNT] = {
 #define OP_UNARY(name, ...) [IR_##name] = vjp_##name,
 #define OP_BINARY(name, ...) [IR_##name] = vjp_##name,
 #define OP_SELECT(name, ...) [IR_##name] = vjp_##name,
-#define OP_OTHER(name, cls, arity, facts, dtypes, lo, hi, flops, saves, formula, vjp, kink) \
+#define OP_OTHER(name, cls, arity, facts, dtypes, lo, hi, flops, saves, formula, shapes, vjp, grad, kink) \
     [IR_##name] = ir_vjp_##vjp,
 #include "ir/ops.def"
 };

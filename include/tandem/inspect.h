@@ -111,7 +111,7 @@ TDM_API char *tdm_graph_dump(const tdm_graph *g, tdm_dump_kind kind);
 /* Element i of row-major data as tdm_read gives it, as a double (integers beyond 2^53 are rounded). */
 TDM_API double tdm_element(tdm_dtype d, const void *data, int64_t i);
 
-/* Nanoseconds that the eager engine spent per op since profiling was switched on; names as in docs/ops.md. */
+/* Nanoseconds that the eager engine spent per op since profiling was switched on; names as in docs/ops. */
 TDM_API void tdm_profile(tdm_context *ctx, bool on);
 TDM_API const char *tdm_profile_op(const tdm_context *ctx, int i, double *ns); /* NULL past the end */
 

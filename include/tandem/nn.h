@@ -152,8 +152,8 @@ TDM_API tdm_tensor *tdm_lr_linear(tdm_tensor *t, double from, double to, int64_t
 TDM_API tdm_tensor *tdm_lr_cosine(tdm_tensor *t, int64_t steps, double least, tdm_loc at);
 
 /* Scales every .grad by min(most / (norm + 1e-6), 1), where norm is that of all gradients as one vector: kind
- * 2 or INFINITY.  Returns the norm before, an f64 scalar; not finite, it makes the gradients NaN.  Errors:
- * ESTATE if no parameter has a gradient. */
+ * 2 or INFINITY.  Returns the norm before, an f64 scalar; not finite, it makes the gradients NaN or 0.
+ * Errors: ESTATE if no parameter has a gradient. */
 TDM_API tdm_tensor *tdm_clip_grad_norm(tdm_tensor *const *params, int n, double most, double kind,
                                        tdm_loc at);
 /* Every element of every .grad into -most .. most. */

@@ -1,7 +1,7 @@
 /* tandem/pointwise.h: pointwise functions beyond arithmetic; a part of tandem.h, which includes it.
  *
  * Results have the operand's shape; operands of two broadcast and have one dtype.  Formulas, dtypes, errors
- * in units of the last place, gradients and kinks of each: docs/ops.md.  Errors are sticky: EDTYPE for
+ * in units of the last place, gradients and kinks of each: docs/ops.  Errors are sticky: EDTYPE for
  * dtypes, ESHAPE for shapes that do not broadcast. */
 #ifndef TANDEM_POINTWISE_H
 #define TANDEM_POINTWISE_H
@@ -25,7 +25,7 @@ TDM_MATH_BINARY_OPS(X)
 #undef X
 
 /* ---- activations -------------------------------------------------------------------------------------- */
-/* Floats; PyTorch's formulas, and its gradients at kinks.  None gives NaN where its limit is finite. */
+/* Floats; PyTorch's formulas, and its gradients at kinks.  None gives NaN for a finite x. */
 
 /* x > 0 ? x : slope x; gradient at 0: slope (PyTorch's default 0.01) */
 TDM_API tdm_tensor *tdm_leaky_relu(tdm_tensor *x, double slope, tdm_loc at);

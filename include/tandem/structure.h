@@ -76,7 +76,7 @@ TDM_API tdm_tensor *tdm_take_along_axis(tdm_tensor *x, tdm_tensor *index, int ax
 TDM_API tdm_tensor *tdm_gather_nd(tdm_tensor *x, tdm_tensor *index, int batch, tdm_loc at);
 
 /* x with updates combined into it, in ascending row-major order of the index (numerics rule 8).  SET: the
- * last update of a place stays.  Gradients at ties and zeros: docs/ops.md. */
+ * last update of a place stays.  Gradients at ties and zeros: docs/ops. */
 typedef enum {
     TDM_SCATTER_ADD,
     TDM_SCATTER_SET,

@@ -207,7 +207,7 @@ static void test_indexing(void **state)
     close_context(ctx);
 }
 
-/* Zeros among the factors and equal maxima: what docs/ops.md says. */
+/* Zeros among the factors and equal maxima: what docs/ops says. */
 static void test_ties(void **state)
 {
     tdm_context *ctx = open_context();
