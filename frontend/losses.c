@@ -44,6 +44,7 @@ LOSS(huber, (tdm_tensor * x, tdm_tensor *target, double delta, tdm_reduction r, 
 LOSS(smooth_l1, (tdm_tensor * x, tdm_tensor *target, double beta, tdm_reduction r, tdm_loc at), beta,
      (ir_reduction)r)
 LOSS(bce, (tdm_tensor * x, tdm_tensor *target, tdm_reduction r, tdm_loc at), (ir_reduction)r)
+LOSS(hinge, (tdm_tensor * x, tdm_tensor *target, tdm_reduction r, tdm_loc at), (ir_reduction)r)
 LOSS(kl_div, (tdm_tensor * x, tdm_tensor *target, bool log_target, tdm_reduction r, tdm_loc at), log_target,
      (ir_reduction)r)
 
@@ -56,6 +57,17 @@ tdm_tensor *tdm_bce_with_logits_loss(tdm_tensor *x, tdm_tensor *target, tdm_tens
         !fe_use_optional(&c, pos_weight, "pos_weight", &w))
         return fe_end(&c, 0);
     return fe_end(&c, ir_c_bce_with_logits(c.s, v[0], v[1], w, (ir_reduction)r));
+}
+
+tdm_tensor *tdm_cosine_embedding_loss(tdm_tensor *x, tdm_tensor *z, tdm_tensor *target, double margin,
+                                      tdm_reduction r, tdm_loc at)
+{
+    fe_call c;
+    ir_val v[2];
+    if (!begin(&c, "cosine_embedding", x, target, r, at, v))
+        return fe_end(&c, 0);
+    ir_val vz = fe_use(&c, z, "z");
+    return fe_end(&c, vz ? ir_c_cosine_embedding(c.s, v[0], vz, v[1], margin, (ir_reduction)r) : 0);
 }
 
 /* ---- classes ------------------------------------------------------------------------------------------- */

@@ -150,3 +150,16 @@ tdm_tensor *tdm_randperm(tdm_context *ctx, int64_t n, tdm_loc at)
     ir_val state = fe_take_random(&c, 1, &offset);
     return fe_end(&c, ir_c_randperm(c.s, n, state, offset));
 }
+
+tdm_tensor *tdm_multinomial(tdm_tensor *weights, int64_t k, bool replacement, tdm_loc at)
+{
+    fe_call c;
+    uint64_t offset;
+    if (!fe_begin(&c, fe_context_of(weights, NULL, NULL), "multinomial", at, true))
+        return fe_end(&c, 0);
+    ir_val w = fe_use(&c, weights, "weights");
+    if (!w)
+        return fe_end(&c, 0);
+    ir_val state = fe_take_random(&c, 1, &offset);
+    return fe_end(&c, ir_c_multinomial(c.s, w, k, replacement, state, offset));
+}

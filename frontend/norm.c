@@ -37,6 +37,17 @@ tdm_tensor *tdm_group_norm(tdm_tensor *x, int groups, tdm_tensor *gamma, tdm_ten
     return fe_end(&c, ir_c_group_norm(c.s, vx, groups, vg, vb, eps));
 }
 
+tdm_tensor *tdm_instance_norm(tdm_tensor *x, tdm_tensor *gamma, tdm_tensor *beta, double eps, tdm_loc at)
+{
+    fe_call c;
+    if (!fe_begin(&c, fe_context_of(x, gamma, beta), "instance_norm", at, true))
+        return fe_end(&c, 0);
+    ir_val vx = fe_use(&c, x, "x"), vg, vb;
+    if (!vx || !fe_use_optional(&c, gamma, "gamma", &vg) || !fe_use_optional(&c, beta, "beta", &vb))
+        return fe_end(&c, 0);
+    return fe_end(&c, ir_c_instance_norm(c.s, vx, vg, vb, eps));
+}
+
 tdm_tensor *tdm_normalize(tdm_tensor *x, double p, int axis, double eps, tdm_loc at)
 {
     fe_call c;

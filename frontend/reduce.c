@@ -121,14 +121,14 @@ tdm_tensor *tdm_cumprod(tdm_tensor *x, int axis, unsigned flags, tdm_loc at)
     return scan(IR_cumprod, x, axis, flags, at);
 }
 
-tdm_tensor *tdm_cummax(tdm_tensor *x, int axis, bool reverse, tdm_loc at)
+tdm_tensor *tdm_cummax(tdm_tensor *x, int axis, unsigned flags, tdm_loc at)
 {
-    return scan(IR_cummax, x, axis, reverse ? TDM_REVERSE : 0, at);
+    return scan(IR_cummax, x, axis, flags, at);
 }
 
-tdm_tensor *tdm_cummin(tdm_tensor *x, int axis, bool reverse, tdm_loc at)
+tdm_tensor *tdm_cummin(tdm_tensor *x, int axis, unsigned flags, tdm_loc at)
 {
-    return scan(IR_cummin, x, axis, reverse ? TDM_REVERSE : 0, at);
+    return scan(IR_cummin, x, axis, flags, at);
 }
 
 tdm_tensor *tdm_linear_scan(tdm_tensor *x, tdm_tensor *z, int axis, bool reverse, tdm_loc at)
@@ -172,4 +172,12 @@ tdm_tensor *tdm_topk(tdm_tensor *x, int64_t k, int axis, bool largest, tdm_tenso
     else
         places = fe_end(&c, 0);
     return at_places(x, places, axis, index, at);
+}
+
+tdm_tensor *tdm_median(tdm_tensor *x, int axis, bool keep, tdm_loc at)
+{
+    fe_call c;
+    if (!fe_begin(&c, fe_context_of(x, NULL, NULL), "median", at, true))
+        return fe_end(&c, 0);
+    return fe_end(&c, ir_c_median(c.s, fe_use(&c, x, "x"), axis, keep));
 }

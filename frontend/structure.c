@@ -222,6 +222,23 @@ tdm_tensor *tdm_linspace(tdm_context *ctx, tdm_dtype d, double lo, double hi, in
     return fe_end(&c, ok ? ir_c_linspace(c.s, (ir_dtype)d, lo, hi, n) : 0);
 }
 
+int tdm_meshgrid(tdm_tensor *const *x, int n, tdm_tensor **grids, tdm_loc at)
+{
+    ir_val v[IR_MAX_RANK];
+
+    for (int i = 0; i < n; i++) {
+        fe_call c;
+        bool ok = open_many(&c, x, n, IR_MAX_RANK, "meshgrid", at, v);
+        if (ok && !grids)
+            fe_fail(c.ctx, at, IR_EARG, "meshgrid: argument 'grids' is NULL");
+        tdm_tensor *y = fe_end(&c, ok && grids ? ir_c_meshgrid(c.s, v, n, i) : 0);
+        if (!grids || tdm_is_error(y))
+            return 0;
+        grids[i] = y;
+    }
+    return n > 0 ? n : 0;
+}
+
 tdm_tensor *tdm_full_like(tdm_tensor *x, double value, tdm_loc at)
 {
     fe_call c;

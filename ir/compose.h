@@ -40,6 +40,9 @@ ir_val ir_c_bce_with_logits(ir_sink *s, ir_val x, ir_val target, ir_val pos_weig
                             ir_reduction r);
 /* x: log-probabilities; target: probabilities or their logarithms */
 ir_val ir_c_kl_div(ir_sink *s, ir_val x, ir_val target, bool log_target, ir_reduction r);
+ir_val ir_c_hinge(ir_sink *s, ir_val x, ir_val target, ir_reduction r); /* target: -1 or 1 */
+/* x and z [.., d], target [..]: alike where above 0, else apart by at least the margin */
+ir_val ir_c_cosine_embedding(ir_sink *s, ir_val x, ir_val z, ir_val target, double margin, ir_reduction r);
 typedef struct ir_class_loss {
     ir_val weight; /* [classes] or 0 */
     double label_smoothing;
@@ -80,6 +83,8 @@ ir_val ir_c_layer_norm(ir_sink *s, ir_val x, ir_val gamma, ir_val beta, double e
 ir_val ir_c_rms_norm(ir_sink *s, ir_val x, ir_val gamma, double eps);
 /* x [n, c, ..], gamma and beta [c]; a group: c / groups channels at all places */
 ir_val ir_c_group_norm(ir_sink *s, ir_val x, int groups, ir_val gamma, ir_val beta, double eps);
+/* x [n, c, .., at least one place more]; over the places of a channel */
+ir_val ir_c_instance_norm(ir_sink *s, ir_val x, ir_val gamma, ir_val beta, double eps);
 /* running mean and variance [c] in/out: training changes them, or they are 0 and not kept */
 ir_val ir_c_batch_norm(ir_sink *s, ir_val x, ir_val gamma, ir_val beta, ir_val *mean, ir_val *var,
                        bool training, double momentum, double eps);
@@ -92,11 +97,13 @@ ir_val ir_c_normalize(ir_sink *s, ir_val x, double p, int axis, double eps);
 ir_val ir_c_cosine_similarity(ir_sink *s, ir_val x, ir_val z, int axis, double eps);
 ir_val ir_c_count_nonzero(ir_sink *s, ir_val x, const int *axes, int n, bool keep); /* i64 */
 /* compose_sort.c */
-/* kind: cumsum, cumprod, cummax, cummin; exclusive (sum, product): without the element itself */
+/* kind: cumsum, cumprod, cummax, cummin; exclusive: without the element itself */
 ir_val ir_c_cumulate(ir_sink *s, ir_op kind, ir_val x, int axis, bool exclusive, bool reverse);
 ir_val ir_c_linear_scan(ir_sink *s, ir_val x, ir_val z, int axis, bool reverse);
 ir_val ir_c_argsort(ir_sink *s, ir_val x, int axis, bool descending);      /* i64 */
 ir_val ir_c_topk(ir_sink *s, ir_val x, int64_t k, int axis, bool largest); /* the places, i64 */
+/* the lower one of two middle elements; a NaN, if there is one */
+ir_val ir_c_median(ir_sink *s, ir_val x, int axis, bool keep);
 /* compose_random.c: `state` u32[4]; each takes the counter at `offset` */
 ir_val ir_c_uniform(ir_sink *s, const ir_type *t, ir_val state, uint64_t offset, double lo, double hi);
 /* Box-Muller; takes 2 counters */
@@ -104,6 +111,9 @@ ir_val ir_c_normal(ir_sink *s, const ir_type *t, ir_val state, uint64_t offset, 
 ir_val ir_c_dropout(ir_sink *s, ir_val x, ir_val state, uint64_t offset, double p);
 ir_val ir_c_bernoulli(ir_sink *s, ir_val p, ir_val state, uint64_t offset); /* 1 with probability p, else 0 */
 ir_val ir_c_randperm(ir_sink *s, int64_t n, ir_val state, uint64_t offset); /* i64[n] */
+/* weights [.., n]: i64 [.., k] places, each with a probability that its weight is in proportion to */
+ir_val ir_c_multinomial(ir_sink *s, ir_val weights, int64_t k, bool replacement, ir_val state,
+                        uint64_t offset);
 /* compose_optim.c: new values of parameter and state, PyTorch's formulas.  lr and t are float scalars: the
  * learning rate and the number of this step, 1 at first.  States are in and out. */
 ir_val ir_c_sgd(ir_sink *s, ir_val p, ir_val g, ir_val *momentum /* NULL: none */, ir_val lr, double mu,
@@ -157,6 +167,8 @@ ir_val ir_c_trace(ir_sink *s, ir_val x); /* of the first two axes */
 ir_val ir_c_eye(ir_sink *s, ir_dtype d, int64_t rows, int64_t cols, int64_t k);
 ir_val ir_c_causal_mask(ir_sink *s, int64_t rows, int64_t cols); /* bool: column <= row + cols - rows */
 ir_val ir_c_linspace(ir_sink *s, ir_dtype d, double lo, double hi, int64_t n);
+/* vectors x[0..n) -> vector i along axis i of [d0, d1, ..] */
+ir_val ir_c_meshgrid(ir_sink *s, const ir_val *x, int n, int i);
 ir_val ir_c_masked_fill(ir_sink *s, ir_val x, ir_val mask, double value);
 /* compose_einsum.c */
 ir_val ir_c_outer(ir_sink *s, ir_val x, ir_val z);

@@ -6,6 +6,8 @@
  *   bce        (t - 1) log(1 - x) - t log x            logarithms of 0 are -100, flat there
  *   bce_with_logits   w t softplus(-x) + (1 - t) softplus(x)
  *   kl_div     t (log t - x), 0 where t = 0
+ *   hinge      max(1 - t x, 0)
+ *   cosine_embedding  1 - c where t > 0, else max(c - margin, 0), c the cosine similarity of rows
  *   cross_entropy     -w_k ((1 - e) log_softmax(x)_k + e / c sum log_softmax(x)), k the target
  *
  * PyTorch's formulas (torch.nn.functional), except where its form cancels: softplus(x) and softplus(-x) are
@@ -189,6 +191,49 @@ ir_val ir_c_kl_div(ir_sink *s, ir_val x, ir_val target, bool log_target, ir_redu
         ir_val p = log_target ? ir_e_exp(s, t) : t, log_p = log_target ? t : ir_e_log(s, t);
         y = ir_e_mul(s, p, ir_e_sub(s, log_p, x));
         y = ir_e_select(s, never, ir_e_like(s, y, 0), y);
+    }
+    return ir_c_close(s, outer, reduced(s, y, r));
+}
+
+/* ---- margins ------------------------------------------------------------------------------------------ */
+
+ir_val ir_c_hinge(ir_sink *s, ir_val x, ir_val target, ir_reduction r)
+{
+    const char *outer = ir_c_open(s, "hinge");
+    ir_val y = 0;
+
+    if (ir_c_float(s, "hinge", x) && ir_c_same_type(s, "hinge", x, target)) {
+        ir_val reached = ir_e_mul(s, target, x);
+        y = ir_e_relu(s, ir_e_sub(s, ir_e_like(s, reached, 1), reached));
+    }
+    return ir_c_close(s, outer, reduced(s, y, r));
+}
+
+/* target [..] for rows [.., d] */
+static bool rows_fit(ir_sink *s, const char *op, ir_val x, ir_val target)
+{
+    if (!ir_c_same_dtype(s, op, x, target)) {
+        return false;
+    }
+    ir_type t = ir_c_type(s, x);
+    bool fits = t.rank > 0;
+    t.rank = (uint8_t)(t.rank - fits);
+    return (fits && ir_shape_eq(&t, s->type(s, target))) ||
+           ir_c_misfit(s, op, "[.., d] and target [..] do not fit", x, target);
+}
+
+ir_val ir_c_cosine_embedding(ir_sink *s, ir_val x, ir_val z, ir_val target, double margin, ir_reduction r)
+{
+    const char *op = "cosine_embedding", *outer = ir_c_open(s, op);
+    ir_val y = 0;
+
+    if (!(margin >= -1 && margin <= 1)) {
+        ir_fail(s->err, IR_EARG, "%s: margin %g, expected -1 to 1", op, margin);
+    } else if (ir_c_float(s, op, x) && ir_c_same_type(s, op, x, z) && rows_fit(s, op, x, target)) {
+        ir_val c = ir_c_cosine_similarity(s, x, z, -1, 1e-8);
+        ir_val alike = ir_e_gt(s, target, ir_e_like(s, target, 0));
+        ir_val near = ir_e_sub(s, ir_e_like(s, c, 1), c), far = ir_e_relu(s, plus(s, c, -margin));
+        y = ir_e_select(s, alike, near, far);
     }
     return ir_c_close(s, outer, reduced(s, y, r));
 }

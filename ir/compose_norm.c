@@ -124,25 +124,56 @@ ir_val ir_c_rms_norm(ir_sink *s, ir_val x, ir_val gamma, double eps)
     return ir_c_close(s, outer, y);
 }
 
+/* Of constant extents; groups divides x's channels. */
+static ir_val grouped(ir_sink *s, ir_val x, int64_t groups, ir_val gamma, ir_val beta, double eps)
+{
+    ir_type t = ir_c_type(s, x);
+    const int64_t rows[3] = {t.dims[0], groups, ir_type_elements(&t) / t.dims[0] / groups};
+    const int last = 2;
+    ir_val y = standardised(s, ir_e_reshape(s, x, 3, rows), &last, 1, eps, NULL, NULL);
+
+    return affine(s, ir_e_reshape(s, y, t.rank, t.dims), gamma, beta, 1);
+}
+
+static bool by_channel(ir_sink *s, const char *op, ir_val x, ir_val gamma, ir_val beta)
+{
+    const char *why = "gamma and beta have x's channels";
+
+    return channels(s, op, x) && fits_axis(s, op, why, x, 1, gamma) && fits_axis(s, op, why, x, 1, beta);
+}
+
 ir_val ir_c_group_norm(ir_sink *s, ir_val x, int groups, ir_val gamma, ir_val beta, double eps)
 {
-    const char *outer = ir_c_open(s, "group_norm"), *why = "gamma and beta have x's channels";
-    const int last = 2;
+    const char *outer = ir_c_open(s, "group_norm");
     char text[160];
     ir_val y = 0;
 
-    if (channels(s, "group_norm", x) && fits_axis(s, "group_norm", why, x, 1, gamma) &&
-        fits_axis(s, "group_norm", why, x, 1, beta)) {
+    if (by_channel(s, "group_norm", x, gamma, beta)) {
         ir_type t = ir_c_type(s, x);
-        int64_t rows[3] = {t.dims[0], groups, 1};
-
         if (groups < 1 || !ir_type_is_static(&t) || t.dims[1] % groups) {
             ir_fail(s->err, IR_ESHAPE, "group_norm: %d groups of the channels of %s", groups,
                     ir_type_text(&t, NULL, text, sizeof text));
         } else {
-            rows[2] = ir_type_elements(&t) / rows[0] / groups;
-            y = standardised(s, ir_e_reshape(s, x, 3, rows), &last, 1, eps, NULL, NULL);
-            y = affine(s, ir_e_reshape(s, y, t.rank, t.dims), gamma, beta, 1);
+            y = grouped(s, x, groups, gamma, beta, eps);
+        }
+    }
+    return ir_c_close(s, outer, y);
+}
+
+/* A group a channel.  One place has no spread. */
+ir_val ir_c_instance_norm(ir_sink *s, ir_val x, ir_val gamma, ir_val beta, double eps)
+{
+    const char *outer = ir_c_open(s, "instance_norm");
+    char text[160];
+    ir_val y = 0;
+
+    if (by_channel(s, "instance_norm", x, gamma, beta)) {
+        ir_type t = ir_c_type(s, x);
+        if (!ir_type_is_static(&t) || ir_type_elements(&t) == t.dims[0] * t.dims[1]) {
+            ir_fail(s->err, IR_ESHAPE, "instance_norm: %s has not several places a channel, of known extents",
+                    ir_type_text(&t, NULL, text, sizeof text));
+        } else {
+            y = grouped(s, x, t.dims[1], gamma, beta, eps);
         }
     }
     return ir_c_close(s, outer, y);

@@ -5,6 +5,8 @@
  *   normal    mean + std sqrt(-2 log(1 - u1)) cos(2 pi u2)      Box and Muller 1958; 1 - u1 is exact and in
  * (0, 1] dropout   select(bits >= p 2^32, x / (1 - p), 0)            compared as integers
  *   bernoulli u < p            randperm  argsort of n random words
+ *   multinomial  with replacement: how many partial sums of the weights are <= u sum w
+ *                without: the k first of -log(1 - u) / w, an exponential race (Efraimidis and Spirakis 2006)
  *
  * The same bits for every engine, thread count and width: an element's bits depend on its index and the
  * counter only. */
@@ -116,6 +118,99 @@ ir_val ir_c_randperm(ir_sink *s, int64_t n, ir_val state, uint64_t offset)
 
     if (ir_type_check(&t, "randperm", s->err) == IR_OK) {
         y = ir_e_argsort(s, ir_e_random_bits(s, &t, state, offset), false);
+    }
+    return ir_c_close(s, outer, y);
+}
+
+/* ---- multinomial --------------------------------------------------------------------------------------- */
+
+/* k places of the last axis from `from` on */
+static ir_val part(ir_sink *s, ir_val x, int64_t from, int64_t k)
+{
+    int64_t start[IR_MAX_RANK] = {0}, limit[IR_MAX_RANK];
+
+    if (!x) {
+        return 0;
+    }
+    ir_type t = ir_c_type(s, x);
+    for (int i = 0; i < t.rank; i++) {
+        limit[i] = t.dims[i];
+    }
+    start[t.rank - 1] = from;
+    limit[t.rank - 1] = from + k;
+    return ir_e_slice(s, x, start, limit, NULL);
+}
+
+/* An element of weight w arrives after an exponential time of rate w; those that never do come last. */
+static ir_val by_race(ir_sink *s, ir_val w, int64_t k, ir_val state, uint64_t offset)
+{
+    ir_type t = ir_c_type(s, w);
+    ir_val u = unit(s, &t, state, offset), rest = ir_e_sub(s, ir_e_like(s, u, 1), u);
+    ir_val places = ir_e_argsort(s, ir_e_div(s, ir_e_neg(s, ir_e_log(s, rest)), w), false);
+
+    return part(s, places, 0, k);
+}
+
+/* x [.., m] -> [.., k, m], or [.., m, k] if `each` */
+static ir_val against(ir_sink *s, ir_val x, int64_t k, bool each)
+{
+    if (!x) {
+        return 0;
+    }
+    ir_type t = ir_c_type(s, x);
+    int at = each ? t.rank : t.rank - 1;
+
+    t.dims[t.rank] = t.dims[t.rank - 1];
+    t.dims[at] = 1;
+    x = ir_e_reshape(s, x, t.rank + 1, t.dims);
+    t.dims[at] = k;
+    return ir_e_broadcast(s, x, t.rank + 1, t.dims);
+}
+
+/* u < 1, so u sum w is less than the last partial sum, also rounded: an element without weight is never hit.
+ */
+static ir_val by_sums(ir_sink *s, ir_val w, int64_t k, ir_val state, uint64_t offset)
+{
+    ir_type t = ir_c_type(s, w), drawn = t;
+    int last = t.rank - 1, counted = t.rank;
+    int64_t n = t.dims[last];
+
+    drawn.dims[last] = k;
+    ir_val sums = ir_e_scan(s, IR_cumsum, w, last, false), u = unit(s, &drawn, state, offset);
+    ir_val hit = ir_e_mul(s, u, ir_e_broadcast(s, part(s, sums, n - 1, 1), drawn.rank, drawn.dims));
+    ir_val passed = ir_e_le(s, against(s, sums, k, false), against(s, hit, n, true));
+    ir_val place = ir_e_reduce(s, IR_reduce_sum, ir_e_convert(s, passed, IR_DT_i64), &counted, 1, false);
+
+    return ir_e_min(s, place, ir_e_like(s, place, (double)(n - 1))); /* no weight at all, or NaN */
+}
+
+static bool draws_fit(ir_sink *s, ir_val w, int64_t k, bool replacement)
+{
+    char text[160];
+
+    if (!ir_c_float(s, "multinomial", w)) {
+        return false;
+    }
+    ir_type t = ir_c_type(s, w);
+    bool fits = t.rank >= 1 && t.rank < IR_MAX_RANK && ir_type_is_static(&t) && k >= 1;
+    if (!fits || (!replacement && k > t.dims[t.rank - 1])) {
+        ir_fail(s->err, IR_ESHAPE, "multinomial: %lld draws with%s replacement from weights %s", (long long)k,
+                replacement ? "" : "out", ir_type_text(&t, NULL, text, sizeof text));
+        return false;
+    }
+    return true;
+}
+
+ir_val ir_c_multinomial(ir_sink *s, ir_val weights, int64_t k, bool replacement, ir_val state,
+                        uint64_t offset)
+{
+    const char *outer = ir_c_open(s, "multinomial");
+    ir_val y = 0;
+
+    if (draws_fit(s, weights, k, replacement)) {
+        ir_dtype d = (ir_dtype)ir_c_type(s, weights).dtype;
+        ir_val w = ir_e_convert(s, weights, ir_dtype_is_half(d) ? IR_DT_f32 : d);
+        y = replacement ? by_sums(s, w, k, state, offset) : by_race(s, w, k, state, offset);
     }
     return ir_c_close(s, outer, y);
 }

@@ -484,6 +484,35 @@ ir_val ir_c_linspace(ir_sink *s, ir_dtype d, double lo, double hi, int64_t n)
     return ir_c_close(s, outer, y);
 }
 
+static bool is_vector(ir_sink *s, const char *op, ir_val x)
+{
+    char text[TEXT];
+
+    if (x && s->type(s, x)->rank != 1) {
+        ir_fail(s->err, IR_ESHAPE, "%s: a vector is needed, not %s", op,
+                ir_type_text(s->type(s, x), NULL, text, TEXT));
+    }
+    return x && s->type(s, x)->rank == 1;
+}
+
+ir_val ir_c_meshgrid(ir_sink *s, const ir_val *x, int n, int i)
+{
+    const char *outer = ir_c_open(s, "meshgrid");
+    int64_t grid[IR_MAX_RANK], line[IR_MAX_RANK];
+    bool ok = n >= 1 && n <= IR_MAX_RANK;
+
+    if (!ok) {
+        ir_fail(s->err, IR_EARG, "meshgrid: %d vectors, expected 1 to %d", n, IR_MAX_RANK);
+    }
+    for (int k = 0; k < n && ok; k++) {
+        ok = is_vector(s, "meshgrid", x[k]);
+        grid[k] = ok ? s->type(s, x[k])->dims[0] : 1;
+        line[k] = k == i ? grid[k] : 1;
+    }
+    ir_val y = ok ? ir_e_broadcast(s, ir_e_reshape(s, x[i], n, line), n, grid) : 0;
+    return ir_c_close(s, outer, y);
+}
+
 ir_val ir_c_masked_fill(ir_sink *s, ir_val x, ir_val mask, double value)
 {
     const char *outer = ir_c_open(s, "masked_fill");

@@ -34,6 +34,12 @@ TDM_API tdm_tensor *tdm_bce_with_logits_loss(tdm_tensor *x, tdm_tensor *target, 
 /* t (log t - x) of log-probabilities x; where t is 0 (log_target: -inf) the term and its gradients are 0 */
 TDM_API tdm_tensor *tdm_kl_div_loss(tdm_tensor *x, tdm_tensor *target, bool log_target, tdm_reduction r,
                                     tdm_loc at);
+/* max(1 - t x, 0), target t -1 or 1; gradient 0 at the edge */
+TDM_API tdm_tensor *tdm_hinge_loss(tdm_tensor *x, tdm_tensor *target, tdm_reduction r, tdm_loc at);
+/* c = cosine_similarity of rows x and z [.., d]; target [..] of their dtype: 1 - c where it is above 0, else
+ * max(c - margin, 0); margin in -1..1 */
+TDM_API tdm_tensor *tdm_cosine_embedding_loss(tdm_tensor *x, tdm_tensor *z, tdm_tensor *target, double margin,
+                                              tdm_reduction r, tdm_loc at);
 /* How classes are scored; zeros (or NULL for the whole): the mean over all targets. */
 typedef struct tdm_class_loss {
     tdm_tensor *weight;     /* [classes] of x's dtype, or NULL */
@@ -169,6 +175,8 @@ TDM_API tdm_status tdm_clip_grad_value(tdm_tensor *const *params, int n, double 
 #define tdm_bce_loss(...) tdm_bce_loss(__VA_ARGS__, TDM_HERE)
 #define tdm_bce_with_logits_loss(...) tdm_bce_with_logits_loss(__VA_ARGS__, TDM_HERE)
 #define tdm_kl_div_loss(...) tdm_kl_div_loss(__VA_ARGS__, TDM_HERE)
+#define tdm_hinge_loss(...) tdm_hinge_loss(__VA_ARGS__, TDM_HERE)
+#define tdm_cosine_embedding_loss(...) tdm_cosine_embedding_loss(__VA_ARGS__, TDM_HERE)
 #define tdm_nll_loss(...) tdm_nll_loss(__VA_ARGS__, TDM_HERE)
 #define tdm_cross_entropy_with(...) tdm_cross_entropy_with(__VA_ARGS__, TDM_HERE)
 #define tdm_cross_entropy(...) tdm_cross_entropy(__VA_ARGS__, TDM_HERE)

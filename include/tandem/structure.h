@@ -105,6 +105,9 @@ TDM_API tdm_tensor *tdm_eye(tdm_context *ctx, tdm_dtype d, int64_t rows, int64_t
 TDM_API tdm_tensor *tdm_causal_mask(tdm_context *ctx, int64_t rows, int64_t cols, tdm_loc at);
 /* lo + i (hi - lo) / (n - 1), the last one hi; a float dtype */
 TDM_API tdm_tensor *tdm_linspace(tdm_context *ctx, tdm_dtype d, double lo, double hi, int64_t n, tdm_loc at);
+/* grids[i] [d0, d1, ..] = vector x[i] along axis i, of 1 to 8 vectors (indexing "ij"); returns n, 0 on error
+ */
+TDM_API int tdm_meshgrid(tdm_tensor *const *x, int n, tdm_tensor **grids, tdm_loc at);
 TDM_API tdm_tensor *tdm_full_like(tdm_tensor *x, double value, tdm_loc at); /* x's dtype and shape */
 #define tdm_zeros_like(x) tdm_full_like(x, 0)
 #define tdm_ones_like(x) tdm_full_like(x, 1)
@@ -144,6 +147,7 @@ TDM_API tdm_tensor *tdm_full_like(tdm_tensor *x, double value, tdm_loc at); /* x
 #define tdm_eye(...) tdm_eye(__VA_ARGS__, TDM_HERE)
 #define tdm_causal_mask(...) tdm_causal_mask(__VA_ARGS__, TDM_HERE)
 #define tdm_linspace(...) tdm_linspace(__VA_ARGS__, TDM_HERE)
+#define tdm_meshgrid(...) tdm_meshgrid(__VA_ARGS__, TDM_HERE)
 #define tdm_full_like(...) tdm_full_like(__VA_ARGS__, TDM_HERE)
 #endif
 

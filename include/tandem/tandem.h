@@ -345,9 +345,11 @@ enum { TDM_EXCLUSIVE = 1 /* without the element itself */, TDM_REVERSE = 2 /* fr
 TDM_API tdm_tensor *tdm_cumsum(tdm_tensor *x, int axis, unsigned flags, tdm_loc at);
 /* The gradient is exact where elements are 0. */
 TDM_API tdm_tensor *tdm_cumprod(tdm_tensor *x, int axis, unsigned flags, tdm_loc at);
-/* The gradient goes to the last of equals. */
-TDM_API tdm_tensor *tdm_cummax(tdm_tensor *x, int axis, bool reverse, tdm_loc at);
-TDM_API tdm_tensor *tdm_cummin(tdm_tensor *x, int axis, bool reverse, tdm_loc at);
+/* The gradient goes to the last of equals.  Exclusive, the first is -inf (cummin: inf), or the integers'
+ * limit.
+ */
+TDM_API tdm_tensor *tdm_cummax(tdm_tensor *x, int axis, unsigned flags, tdm_loc at);
+TDM_API tdm_tensor *tdm_cummin(tdm_tensor *x, int axis, unsigned flags, tdm_loc at);
 /* y[i] = x[i] y[i-1] + z[i], y[0] = z[0]: x and z of one float type.  Moving averages, returns, state spaces.
  */
 TDM_API tdm_tensor *tdm_linear_scan(tdm_tensor *x, tdm_tensor *z, int axis, bool reverse, tdm_loc at);
@@ -361,6 +363,9 @@ TDM_API tdm_tensor *tdm_sort(tdm_tensor *x, int axis, bool descending, tdm_tenso
 /* the k largest (smallest), in order; 1 <= k <= the extent */
 TDM_API tdm_tensor *tdm_topk(tdm_tensor *x, int64_t k, int axis, bool largest, tdm_tensor **index,
                              tdm_loc at);
+
+/* The lower one of two middle elements; a NaN if there is one.  The gradient goes to its place. */
+TDM_API tdm_tensor *tdm_median(tdm_tensor *x, int axis, bool keep, tdm_loc at);
 
 /* Which axes of a product go together; lists of equal length pair up.  Result: batch axes, free axes of x,
  * free axes of z. */
@@ -388,9 +393,12 @@ TDM_API tdm_tensor *tdm_softmin(tdm_tensor *x, int axis, tdm_loc at); /* softmax
 TDM_API tdm_tensor *tdm_layer_norm(tdm_tensor *x, tdm_tensor *gamma, tdm_tensor *beta, double eps,
                                    tdm_loc at);
 TDM_API tdm_tensor *tdm_rms_norm(tdm_tensor *x, tdm_tensor *gamma, double eps, tdm_loc at);
-/* x [n, c, ..], gamma and beta [c]: over c / groups channels at all places (groups = c: instance norm). */
+/* x [n, c, ..], gamma and beta [c]: over c / groups channels at all places */
 TDM_API tdm_tensor *tdm_group_norm(tdm_tensor *x, int groups, tdm_tensor *gamma, tdm_tensor *beta, double eps,
                                    tdm_loc at);
+/* the same over the places of each channel; ESHAPE if there is only one */
+TDM_API tdm_tensor *tdm_instance_norm(tdm_tensor *x, tdm_tensor *gamma, tdm_tensor *beta, double eps,
+                                      tdm_loc at);
 /* x [n, c, ..]; gamma, beta, mean, var [c].  Training: by the batch's statistics over all axes but 1, and the
  * variables mean and var (both, or both NULL) become (1 - momentum) old + momentum batch's, of the unbiased
  * variance.  Else by mean and var.  PyTorch's formulas.  EARG: training on one value a channel. */
@@ -415,6 +423,10 @@ TDM_API tdm_tensor *tdm_dropout(tdm_tensor *x, double p, tdm_loc at);
 TDM_API tdm_tensor *tdm_bernoulli(tdm_tensor *p, tdm_loc at);
 /* 0 .. n-1 in random order, i64: the argsort of n random words (equal words stay in order: 2^-32 a pair) */
 TDM_API tdm_tensor *tdm_randperm(tdm_context *ctx, int64_t n, tdm_loc at);
+
+/* weights [.., n] >= 0, of any scale: i64 [.., k], each place drawn in proportion to its weight; without
+ * replacement all differ, and places of weight 0 come last */
+TDM_API tdm_tensor *tdm_multinomial(tdm_tensor *weights, int64_t k, bool replacement, tdm_loc at);
 
 /* Sets a leaf's value: now, or in an open graph when the program has run (a variable; later reads see the new
  * value). */
@@ -546,6 +558,7 @@ TDM_API void tdm_exec_free(tdm_exec *e);
 #define tdm_argsort(...) tdm_argsort(__VA_ARGS__, TDM_HERE)
 #define tdm_sort(...) tdm_sort(__VA_ARGS__, TDM_HERE)
 #define tdm_topk(...) tdm_topk(__VA_ARGS__, TDM_HERE)
+#define tdm_median(...) tdm_median(__VA_ARGS__, TDM_HERE)
 #define tdm_dot_general(...) tdm_dot_general(__VA_ARGS__, TDM_HERE)
 #define tdm_matmul(...) tdm_matmul(__VA_ARGS__, TDM_HERE)
 #define tdm_linear(...) tdm_linear(__VA_ARGS__, TDM_HERE)
@@ -558,6 +571,7 @@ TDM_API void tdm_exec_free(tdm_exec *e);
 #define tdm_layer_norm(...) tdm_layer_norm(__VA_ARGS__, TDM_HERE)
 #define tdm_rms_norm(...) tdm_rms_norm(__VA_ARGS__, TDM_HERE)
 #define tdm_group_norm(...) tdm_group_norm(__VA_ARGS__, TDM_HERE)
+#define tdm_instance_norm(...) tdm_instance_norm(__VA_ARGS__, TDM_HERE)
 #define tdm_batch_norm(...) tdm_batch_norm(__VA_ARGS__, TDM_HERE)
 #define tdm_normalize(...) tdm_normalize(__VA_ARGS__, TDM_HERE)
 #define tdm_cosine_similarity(...) tdm_cosine_similarity(__VA_ARGS__, TDM_HERE)
@@ -566,6 +580,7 @@ TDM_API void tdm_exec_free(tdm_exec *e);
 #define tdm_dropout(...) tdm_dropout(__VA_ARGS__, TDM_HERE)
 #define tdm_bernoulli(...) tdm_bernoulli(__VA_ARGS__, TDM_HERE)
 #define tdm_randperm(...) tdm_randperm(__VA_ARGS__, TDM_HERE)
+#define tdm_multinomial(...) tdm_multinomial(__VA_ARGS__, TDM_HERE)
 #define tdm_assign(...) tdm_assign(__VA_ARGS__, TDM_HERE)
 #define tdm_input(...) tdm_input(__VA_ARGS__, TDM_HERE)
 #define tdm_output(...) tdm_output(__VA_ARGS__, TDM_HERE)

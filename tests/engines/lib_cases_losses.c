@@ -12,6 +12,8 @@ BUILD(smooth_l1, y[0] = ir_c_smooth_l1(s, x[0], x[1], (double)c->p[1] / 100, R))
 BUILD(bce, y[0] = ir_c_bce(s, x[0], x[1], R))
 BUILD(bce_with_logits, y[0] = ir_c_bce_with_logits(s, x[0], x[1], c->n > 2 ? x[2] : 0, R))
 BUILD(kl_div, y[0] = ir_c_kl_div(s, x[0], x[1], c->p[1], R))
+BUILD(hinge, y[0] = ir_c_hinge(s, x[0], x[1], R))
+BUILD(cosine_embedding, y[0] = ir_c_cosine_embedding(s, x[0], x[1], x[2], (double)c->p[1] / 100, R))
 #undef R
 
 /* p: reduction, ignore, the index, percent smoothed; operands x, targets, the weights if there are more. */
@@ -40,10 +42,14 @@ static void add_pairs(case_list *l)
         CASE(smooth_l1, true, i == 1, .in = {x, x}, .p = {r, 100 * i});
         CASE(bce, true, i == 1, .in = {share, share}, .p = {r});
         CASE(bce_with_logits, true, i == 1, .in = {x, share}, .p = {r});
+        CASE(hinge, true, i == 1, .in = {x, x}, .p = {r});
         CASE(kl_div, true, i == 1, .in = {x, share}, .p = {r, 0});
         CASE(kl_div, true, i == 1, .in = {x, x}, .p = {r, 1});
     }
     CASE(bce_with_logits, true, false, .in = {T(3, 17), T(3, 17), {CASE_T(f32, 17), 0.5, 3}}, .p = {0});
+    CASE(cosine_embedding, true, false, .in = {T(9, 17), T(9, 17), T(9)}, .p = {0, 0});
+    CASE(cosine_embedding, true, true, .in = {T(2, 3, 33), T(2, 3, 33), T(2, 3)}, .p = {2, -50});
+    CASE(cosine_embedding, true, false, .in = {T(5), T(5), SCALAR}, .p = {1, 20});
     CASE(bce_with_logits, true, false, .in = {T(5, 3), T(5, 3), {CASE_T(f32, 5, 1), 0.5, 3}}, .p = {2});
 }
 

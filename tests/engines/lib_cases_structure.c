@@ -74,6 +74,7 @@ BUILD(eye, y[0] = ir_e_mul(s, x[0], ir_c_eye(s, (ir_dtype)c->in[0].type.dtype, 5
 BUILD(causal_mask, y[0] = ir_c_select(s, ir_c_causal_mask(s, 5, 7), x[0], ir_e_like(s, x[0], -1)))
 BUILD(linspace,
       y[0] = ir_c_binary(s, IR_mul, x[0], ir_c_linspace(s, (ir_dtype)c->in[0].type.dtype, -2, 3, c->p[0])))
+BUILD(meshgrid, for (int i = 0; i < c->n; i++) y[i] = ir_c_meshgrid(s, x, c->n, i))
 BUILD(masked_fill, y[0] = ir_c_masked_fill(s, x[0], x[1], 2.5))
 BUILD(outer, y[0] = ir_c_outer(s, x[0], x[1]))
 BUILD(bmm, y[0] = ir_c_bmm(s, x[0], x[1]))
@@ -134,6 +135,8 @@ static void add_diagonals(case_list *l)
     CASE(causal_mask, true, true, .in = {T(2, 5, 7)});
     CASE(linspace, true, false, .in = {T(3, 17)}, .p = {17});
     CASE(linspace, true, false, .in = {T(3, 1)}, .p = {1});
+    CASE(meshgrid, true, true, .in = {T(17)});
+    CASE(meshgrid, true, false, .in = {T(3), T(7), T(1)});
     CASE(masked_fill, true, true, .in = {T(3, 17), {CASE_T(bool, 17), 0, 0}});
     CASE(masked_fill, true, false, .in = {T(3, 1), {CASE_T(bool, 3, 5), 0, 0}});
 }

@@ -28,7 +28,8 @@ static double plain(int kind, pair p)
     case 5: return t * log1p(exp(-y)) + (1 - t) * log1p(exp(y));
     case 6: return pw * t * log1p(exp(-y)) + (1 - t) * log1p(exp(y));
     case 7: return t * (log(t) - y);
-    default: return exp(t) * (t - y);
+    case 8: return exp(t) * (t - y);
+    default: return fmax(1 - t * y, 0);
     }
 }
 
@@ -43,7 +44,8 @@ static tdm_tensor *ours(int kind, tdm_tensor *x, tdm_tensor *t, tdm_tensor *pw, 
     case 5: return tdm_bce_with_logits_loss(x, t, NULL, r);
     case 6: return tdm_bce_with_logits_loss(x, t, pw, r);
     case 7: return tdm_kl_div_loss(x, t, false, r);
-    default: return tdm_kl_div_loss(x, t, true, r);
+    case 8: return tdm_kl_div_loss(x, t, true, r);
+    default: return tdm_hinge_loss(x, t, r);
     }
 }
 
@@ -59,7 +61,7 @@ static void test_elements(void **state)
     tdm_tensor *pw = tdm_full(ctx, TDM_F64, tdm_shape(1), 1.5);
 
     (void)state;
-    for (int kind = 0; kind < 9; kind++) {
+    for (int kind = 0; kind < 10; kind++) {
         double x[N], t[N], y[N], sum = 0;
         for (int i = 0; i < N; i++) {
             x[i] = kind == 4 ? (i + 0.5) / N : i * 0.5 - 2.3;
@@ -131,10 +133,38 @@ static void test_extremes(void **state)
     expect(2, 2, 2, 0, 0, 1);
     expect(2, 1e30f, -1e30f, 1.4e30f, 0.7f, 0);
     expect(3, -1e30f, 1e30f, 2e30f, -1, 0);
+    expect(9, 0.5f, 1, 0.5f, -1, 0);
+    expect(9, 1, 1, 0, 0, 0);
+    expect(9, -1, -1, 0, 0, 0);
     /* what never happens */
     expect(7, -INFINITY, 0, 0, 0, 0);
     expect(7, -3, 0, 0, 0, 0);
     expect(8, -3, -INFINITY, 0, 0, 0);
+}
+
+/* Angles of 0, 60, 90 and 180 degrees, alike and apart. */
+static void test_cosine_embedding(void **state)
+{
+    tdm_context *ctx = open_context();
+    const double turned[] = {2, 0, 1, 1.7320508075688772, 0, 3, -1, 0}, fixed[] = {1, 0, 1, 0, 1, 0, 5, 0};
+    const double apart[] = {0.75, 0.25, 0, 0}, alike[] = {0, 0.5, 1, 2};
+    tdm_tensor *x = tdm_from_data(ctx, TDM_F64, tdm_shape(4, 2), turned), *y;
+    tdm_tensor *z = tdm_from_data(ctx, TDM_F64, tdm_shape(4, 2), fixed);
+    double found[4];
+
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        y = tdm_full(ctx, TDM_F64, tdm_shape(4), k ? 1 : -1);
+        y = tdm_cosine_embedding_loss(x, z, y, 0.25, TDM_REDUCE_NONE);
+        assert_int_equal(tdm_read(y, found, sizeof found), TDM_OK);
+        for (int i = 0; i < 4; i++)
+            near(found[i], k ? alike[i] : apart[i], "cosine embedding", i);
+    }
+    refused(ctx, TDM_EARG, tdm_cosine_embedding_loss(x, z, x, 2, TDM_REDUCE_SUM), "cosine_embedding",
+            "margin 2");
+    refused(ctx, TDM_ESHAPE, tdm_cosine_embedding_loss(x, z, x, 0, TDM_REDUCE_SUM), "cosine_embedding",
+            "f64[4,2]");
+    close_context(ctx);
 }
 
 /* f16 has no 2^-126: the logarithm of a probability of 0 is -100 there too. */
@@ -313,10 +343,15 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_elements),           cmocka_unit_test(test_extremes),
-        cmocka_unit_test(test_half_probabilities), cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_all_ignored),        cmocka_unit_test(test_sure_logits),
-        cmocka_unit_test(test_not_a_number),       cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_elements),
+        cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_half_probabilities),
+        cmocka_unit_test(test_cosine_embedding),
+        cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_all_ignored),
+        cmocka_unit_test(test_sure_logits),
+        cmocka_unit_test(test_not_a_number),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,6 +104,17 @@ static void test_running_statistics(void **state)
     close_model(&m);
 }
 
+/* Groups of one channel. */
+static void test_instances(void **state)
+{
+    model m = open_model();
+
+    (void)state;
+    assert_same(tdm_instance_norm(m.x, m.p[0], m.p[1], 1e-5), tdm_group_norm(m.x, C, m.p[0], m.p[1], 1e-5));
+    assert_fine(m.ctx);
+    close_model(&m);
+}
+
 static void test_bad_norms(void **state)
 {
     model m = open_model();
@@ -120,6 +131,12 @@ static void test_bad_norms(void **state)
     assert_error(m.ctx, TDM_ESHAPE, "batch_norm", "gamma", "f32[5]");
     tdm_group_norm(m.x, 2, NULL, NULL, 1e-5);
     assert_error(m.ctx, TDM_ESHAPE, "group_norm", "2 groups", "f32[4,3,5,5]");
+    tdm_instance_norm(row, NULL, NULL, 1e-5);
+    assert_error(m.ctx, TDM_ESHAPE, "instance_norm", "f32[1,3]");
+    tdm_instance_norm(m.x, flat, NULL, 1e-5);
+    assert_error(m.ctx, TDM_ESHAPE, "instance_norm", "gamma", "f32[5]");
+    tdm_median(flat, 1, false);
+    assert_error(m.ctx, TDM_ESHAPE, "median", "axis 1", "f32[5]");
     tdm_rms_norm(m.x, m.p[0], 1e-5);
     assert_error(m.ctx, TDM_ESHAPE, "rms_norm", "f32[3]");
     tdm_norm(m.x, -2, tdm_axes(1), false);
@@ -163,8 +180,11 @@ static void test_scans(void **state)
     ANSWERS(tdm_cumsum(x, -1, TDM_EXCLUSIVE), 0, 1, 3, 3);
     ANSWERS(tdm_cumsum(x, 0, TDM_REVERSE), 7, 6, 4, 4);
     ANSWERS(tdm_cumprod(x, 0, TDM_EXCLUSIVE | TDM_REVERSE), 0, 0, 4, 1);
-    ANSWERS(tdm_cummax(x, 0, false), 1, 2, 2, 4);
-    ANSWERS(tdm_cummin(x, 0, true), 0, 0, 0, 4);
+    ANSWERS(tdm_cummax(x, 0, 0), 1, 2, 2, 4);
+    ANSWERS(tdm_cummin(x, 0, TDM_REVERSE), 0, 0, 0, 4);
+    ANSWERS(tdm_cummax(x, 0, TDM_EXCLUSIVE), -INFINITY, 1, 2, 2);
+    ANSWERS(tdm_cummin(x, 0, TDM_EXCLUSIVE | TDM_REVERSE), 0, 0, 4, INFINITY);
+    ANSWERS(tdm_cummax(tdm_convert(x, TDM_I8), 0, TDM_EXCLUSIVE), -128, 1, 2, 2);
     ANSWERS(tdm_linear_scan(x, x, 0, false), 1, 4, 0, 4);
     ANSWERS(tdm_prod(tdm_add_scalar(x, 1), tdm_all_axes(), false), 30);
     ANSWERS(tdm_count_nonzero(x, tdm_axes(0), false), 3);
@@ -192,6 +212,11 @@ static void test_sorting(void **state)
     ANSWERS(tdm_topk(x, 3, -1, true, &index), NAN, 3, 3);
     ANSWERS(index, 1, 0, 5);
 
+    ANSWERS(tdm_median(x, 0, false), NAN);
+    x = tdm_from_data(ctx, TDM_F32, tdm_shape(2, 4), ((const float[]){3, 1, 2, 9, 5, 5, 0, -INFINITY}));
+    ANSWERS(tdm_median(x, 1, false), 2, 0);
+    ANSWERS(tdm_median(tdm_slice(x, 1, 0, 3, 1), -1, true), 2, 5);
+
     tdm_tensor *order = tdm_randperm(ctx, 9), *other = tdm_randperm(ctx, 9);
     ANSWERS(tdm_sort(order, 0, false, NULL), 0, 1, 2, 3, 4, 5, 6, 7, 8);
     assert_true(tdm_item(tdm_count_nonzero(tdm_sub(order, other), tdm_all_axes(), false)) > 0);
@@ -215,7 +240,7 @@ static void test_gradients_at_the_edge(void **state)
     y = tdm_sum(tdm_cumprod(x, 0, 0), tdm_axes(0), false);
     tdm_gradients(&y, NULL, 1, &x, 1, &dx, 0);
     ANSWERS(dx, 1, 12, 0);
-    y = tdm_sum(tdm_cummax(x, 0, false), tdm_axes(0), false);
+    y = tdm_sum(tdm_cummax(x, 0, 0), tdm_axes(0), false);
     tdm_gradients(&y, NULL, 1, &x, 1, &dx, 0);
     ANSWERS(dx, 2, 0, 1);
     for (int p = 1; p <= 3; p++) {
@@ -238,6 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batch_norm_trains_alike),
         cmocka_unit_test(test_running_statistics),
+        cmocka_unit_test(test_instances),
         cmocka_unit_test(test_bad_norms),
         cmocka_unit_test(test_scans),
         cmocka_unit_test(test_sorting),

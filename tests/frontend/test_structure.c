@@ -207,6 +207,22 @@ static void test_indexing(void **state)
     close_context(ctx);
 }
 
+static void test_grids(void **state)
+{
+    tdm_context *ctx = open_context();
+    tdm_tensor *of[2] = {tdm_arange(ctx, TDM_F32, 2), tdm_arange(ctx, TDM_I64, 3)}, *grids[2];
+
+    (void)state;
+    assert_int_equal(tdm_meshgrid(of, 2, grids), 2);
+    gives(grids[0], tdm_shape(2, 3), 0, 0, 0, 1, 1, 1);
+    gives(grids[1], tdm_shape(2, 3), 0, 1, 2, 0, 1, 2);
+    assert_int_equal(tdm_meshgrid(grids, 1, of), 0);
+    assert_error(ctx, TDM_ESHAPE, "meshgrid", "f32[2,3]");
+    assert_int_equal(tdm_meshgrid(grids, 1, NULL), 0);
+    assert_error(ctx, TDM_EARG, "meshgrid", "'grids' is NULL");
+    close_context(ctx);
+}
+
 /* Zeros among the factors and equal maxima: what docs/ops says. */
 static void test_ties(void **state)
 {
@@ -239,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_axes),     cmocka_unit_test(test_joins),    cmocka_unit_test(test_diagonals),
         cmocka_unit_test(test_products), cmocka_unit_test(test_indexing), cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_grids),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
