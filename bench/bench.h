@@ -10,6 +10,9 @@
 
 typedef enum { BENCH_FORWARD, BENCH_GRADIENT, BENCH_TRAIN } bench_kind;
 
+/* What bounds a workload: the cost of calling, memory, products of matrices, or all of it as in real use. */
+typedef enum { BENCH_OVERHEAD, BENCH_MEMORY, BENCH_MATMUL, BENCH_NETWORKS } bench_group;
+
 typedef struct bench_tensor {
     const char *name;
     tdm_dtype dtype; /* f32, or i64: integers below `below` */
@@ -28,6 +31,7 @@ typedef struct bench_param {
 
 typedef struct bench_workload {
     const char *name;
+    bench_group group;
     bench_kind kind;
     tdm_tensor *(*model)(tdm_tensor *const *x, tdm_tensor *const *params);
     bench_tensor inputs[8];   /* ends at a NULL name */

@@ -109,31 +109,31 @@ static tdm_tensor *mlp_loss(tdm_tensor *const *x, tdm_tensor *const *p)
 #define GELU_INPUTS {U("x", 101, 2048, 2048), U("z", 102, 2048, 2048)}
 #define ROWS_4 {F("x", 101, 4.0f, 0.0f, 4096, 1024)}
 #define NORM_INPUTS {U("x", 101, 4096, 1024), U("gamma", 102, 1024), U("beta", 103, 1024)}
-#define MATMUL(n)                                                                 \
-    {                                                                             \
-        .name = "matmul_" #n, .kind = BENCH_FORWARD, .model = matmul, .inputs = { \
-            U("a", 101, n, n),                                                    \
-            U("b", 102, n, n)                                                     \
-        }                                                                         \
+#define MATMUL(n)                                                                                        \
+    {                                                                                                    \
+        .name = "matmul_" #n, .group = BENCH_MATMUL, .kind = BENCH_FORWARD, .model = matmul, .inputs = { \
+            U("a", 101, n, n),                                                                           \
+            U("b", 102, n, n)                                                                            \
+        }                                                                                                \
     }
-#define LINEAR(m)                                                                                      \
-    {                                                                                                  \
-        .name = "linear_" #m, .kind = BENCH_FORWARD, .model = linear, .inputs = {U("x", 101, m, 768)}, \
-        .params = {                                                                                    \
-            P("w", 3072, 768)                                                                          \
-        }                                                                                              \
+#define LINEAR(m)                                                                            \
+    {                                                                                        \
+        .name = "linear_" #m, .group = BENCH_MATMUL, .kind = BENCH_FORWARD, .model = linear, \
+        .inputs = {U("x", 101, m, 768)}, .params = {                                         \
+            P("w", 3072, 768)                                                                \
+        }                                                                                    \
     }
-#define MLP(b)                                                                             \
-    {                                                                                      \
-        .name = "mlp_train_" #b, .kind = BENCH_TRAIN, .model = mlp_loss, .optimizer = sgd, \
-        .inputs = {U("x", 101, b, 784), LABELS("labels", 102, 10, b)}, .params = {         \
-            P("w1", 512, 784),                                                             \
-            P("b1", 512),                                                                  \
-            P("w2", 256, 512),                                                             \
-            P("b2", 256),                                                                  \
-            P("w3", 10, 256),                                                              \
-            P("b3", 10)                                                                    \
-        }                                                                                  \
+#define MLP(b)                                                                                       \
+    {                                                                                                \
+        .name = "mlp_train_" #b, .group = BENCH_NETWORKS, .kind = BENCH_TRAIN, .model = mlp_loss,    \
+        .optimizer = sgd, .inputs = {U("x", 101, b, 784), LABELS("labels", 102, 10, b)}, .params = { \
+            P("w1", 512, 784),                                                                       \
+            P("b1", 512),                                                                            \
+            P("w2", 256, 512),                                                                       \
+            P("b2", 256),                                                                            \
+            P("w3", 10, 256),                                                                        \
+            P("b3", 10)                                                                              \
+        }                                                                                            \
     }
 
 static tdm_optimizer *sgd(tdm_tensor *const *params, int n)
@@ -159,39 +159,63 @@ static const bench_workload workloads[] = {
     CHAIN("1", 1),
     CHAIN("100", 100),
     CHAIN("10k", 10000),
-    {.name = "ew_relu16m", .kind = BENCH_FORWARD, .model = ew_relu, .inputs = RELU_INPUTS},
+    {.name = "ew_relu16m",
+     .group = BENCH_MEMORY,
+     .kind = BENCH_FORWARD,
+     .model = ew_relu,
+     .inputs = RELU_INPUTS},
     {.name = "ew_relu16m_grad",
+     .group = BENCH_MEMORY,
      .kind = BENCH_GRADIENT,
      .model = ew_relu,
      .inputs = RELU_INPUTS,
      .wrt = 1,
      .dy = D(4096, 4096)},
-    {.name = "ew_gelu4m", .kind = BENCH_FORWARD, .model = ew_gelu, .inputs = GELU_INPUTS},
+    {.name = "ew_gelu4m",
+     .group = BENCH_MEMORY,
+     .kind = BENCH_FORWARD,
+     .model = ew_gelu,
+     .inputs = GELU_INPUTS},
     {.name = "ew_gelu4m_grad",
+     .group = BENCH_MEMORY,
      .kind = BENCH_GRADIENT,
      .model = ew_gelu,
      .inputs = GELU_INPUTS,
      .wrt = 1,
      .dy = D(2048, 2048)},
-    {.name = "softmax", .kind = BENCH_FORWARD, .model = softmax, .inputs = ROWS_4},
+    {.name = "softmax", .group = BENCH_MEMORY, .kind = BENCH_FORWARD, .model = softmax, .inputs = ROWS_4},
     {.name = "softmax_fb",
+     .group = BENCH_MEMORY,
      .kind = BENCH_GRADIENT,
      .model = softmax,
      .inputs = ROWS_4,
      .wrt = 1,
      .with_forward = true,
      .dy = D(4096, 1024)},
-    {.name = "layernorm", .kind = BENCH_FORWARD, .model = layernorm, .inputs = NORM_INPUTS},
+    {.name = "layernorm",
+     .group = BENCH_MEMORY,
+     .kind = BENCH_FORWARD,
+     .model = layernorm,
+     .inputs = NORM_INPUTS},
     {.name = "layernorm_fb",
+     .group = BENCH_MEMORY,
      .kind = BENCH_GRADIENT,
      .model = layernorm,
      .inputs = NORM_INPUTS,
      .wrt = 7,
      .with_forward = true,
      .dy = D(4096, 1024)},
-    {.name = "logsumexp", .kind = BENCH_FORWARD, .model = logsumexp, .inputs = ROWS_4},
-    {.name = "sum_axis0", .kind = BENCH_FORWARD, .model = sum_axis0, .inputs = {U("x", 101, 4096, 4096)}},
-    {.name = "sum_axis1", .kind = BENCH_FORWARD, .model = sum_axis1, .inputs = {U("x", 101, 4096, 4096)}},
+    {.name = "logsumexp", .group = BENCH_MEMORY, .kind = BENCH_FORWARD, .model = logsumexp, .inputs = ROWS_4},
+    {.name = "sum_axis0",
+     .group = BENCH_MEMORY,
+     .kind = BENCH_FORWARD,
+     .model = sum_axis0,
+     .inputs = {U("x", 101, 4096, 4096)}},
+    {.name = "sum_axis1",
+     .group = BENCH_MEMORY,
+     .kind = BENCH_FORWARD,
+     .model = sum_axis1,
+     .inputs = {U("x", 101, 4096, 4096)}},
     MATMUL(64),
     MATMUL(256),
     MATMUL(1024),
@@ -199,15 +223,18 @@ static const bench_workload workloads[] = {
     LINEAR(8),
     LINEAR(128),
     {.name = "bmm",
+     .group = BENCH_MATMUL,
      .kind = BENCH_FORWARD,
      .model = matmul,
      .inputs = {U("a", 101, 96, 128, 64), U("b", 102, 96, 64, 128)}},
     {.name = "linear_gelu",
+     .group = BENCH_MATMUL,
      .kind = BENCH_FORWARD,
      .model = linear_gelu,
      .inputs = {U("x", 101, 512, 768)},
      .params = {P("w", 3072, 768), P("b", 3072)}},
     {.name = "minilm",
+     .group = BENCH_NETWORKS,
      .kind = BENCH_FORWARD,
      .model = bench_minilm,
      .inputs = {LABELS("ids", 101, 30522, 1, 128)},
@@ -216,6 +243,7 @@ static const bench_workload workloads[] = {
      .block = bench_block_384,
      .blocks = 6},
     {.name = "gpt2s",
+     .group = BENCH_NETWORKS,
      .kind = BENCH_FORWARD,
      .model = bench_gpt2s,
      .inputs = {U("x", 101, 1, 64, 768)},
@@ -225,6 +253,7 @@ static const bench_workload workloads[] = {
     MLP(128),
     MLP(8),
     {.name = "nanogpt_train",
+     .group = BENCH_NETWORKS,
      .kind = BENCH_TRAIN,
      .model = bench_nanogpt_loss,
      .optimizer = adamw,
@@ -234,6 +263,7 @@ static const bench_workload workloads[] = {
      .blocks = 4,
      .last = {P("ln.weight", 256), P("ln.bias", 256), P("head.weight", 256, 256)}},
     {.name = "gcn_train",
+     .group = BENCH_NETWORKS,
      .kind = BENCH_TRAIN,
      .model = bench_gcn_loss,
      .optimizer = sgd,

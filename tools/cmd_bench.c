@@ -3,10 +3,10 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "bench/bench.h"
 #include "tools/bench_kernels.h"
+#include "tools/bench_memory.h"
 #include "tools/cli.h"
 #include "tools/model_job.h"
 
@@ -37,13 +37,6 @@ static void call(subject *s)
 static int outputs(subject *s, tdm_tensor **out, int room)
 {
     return s->job ? bench_job_outputs(s->job, out, room) : model_job_outputs(s->model, out, room);
-}
-
-static double peak_rss_mb(void)
-{
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return (double)u.ru_maxrss / 1024;
 }
 
 static json_t *print_to_json(const bench_print *p)
@@ -77,7 +70,8 @@ static json_t *record(const bench_args *a, const char *name, int engine, tdm_con
     return json_pack("{s:s,s:s,s:i,s:s,s:f,s:f,s:f,s:o}", "workload", name, "engine", engines[engine],
                      "threads", tdm_threads(ctx), "numerics",
                      a->options.numerics == TDM_FAST ? "fast" : "strict", "compile_s", compile_s,
-                     "first_call_s", first_s, "peak_rss_mb", peak_rss_mb(), "fingerprint", fingerprints(s));
+                     "first_call_s", first_s, "peak_rss_mb", bench_peak_rss_mb(), "fingerprint",
+                     fingerprints(s));
 }
 
 static int by_value(const void *a, const void *b)
@@ -127,23 +121,48 @@ static void serve(subject *s, json_t *ready)
     }
 }
 
+static const tdm_program *program(const subject *s)
+{
+    return s->job ? bench_job_program(s->job) : s->model->program;
+}
+
 static bool kernels(const bench_args *a, const subject *s)
 {
-    const tdm_program *p = s->job ? bench_job_program(s->job) : s->model->program;
     tdm_exec *e = s->job ? bench_job_exec(s->job) : s->model->exec;
-    return bench_print_kernels(p, e, a->min_time);
+    return bench_print_kernels(program(s), e, a->min_time);
+}
+
+/* Times the subject, prints its row and completes its record. */
+static void report(const bench_args *a, const char *name, int engine, tdm_context *ctx, subject *s, json_t *r)
+{
+    double min_ms, median_ms;
+    long reps;
+    tdm_reset_peak_bytes(ctx);
+    measure(s, a->min_time, &min_ms, &median_ms, &reps);
+    size_t call_bytes = bench_call_bytes(program(s), ctx);
+    double rss_mb = bench_peak_rss_mb();
+    json_object_set_new(r, "min_ms", json_real(min_ms));
+    json_object_set_new(r, "median_ms", json_real(median_ms));
+    json_object_set_new(r, "reps", json_integer(reps));
+    json_object_set_new(r, "call_bytes", json_integer((json_int_t)call_bytes));
+    json_object_set_new(r, "peak_rss_mb", json_real(rss_mb));
+    printf("%-18s %-6s %12.6f %12.6f %10.1f %10.1f %10ld %10.3f %8.1f\n", name, engines[engine], min_ms,
+           median_ms, json_real_value(json_object_get(r, "compile_s")) * 1e3,
+           json_real_value(json_object_get(r, "first_call_s")) * 1e3, reps, (double)call_bytes * 1e-6,
+           rss_mb);
+    fflush(stdout);
 }
 
 /* One workload in one engine, in a context of its own.  CLI_BAD after a message. */
 static int run_one(const bench_args *a, const char *name, int engine, json_t *results)
 {
-    double compile_s = 0, first_s = 0, min_ms, median_ms;
-    long reps;
+    double compile_s = 0, first_s = 0;
     const bench_workload *w = bench_find(name);
     tdm_context *ctx = cli_context(&a->options);
     if (!ctx)
         return CLI_BAD;
     subject s = {0};
+    bench_forget_peak();
     if (w)
         s.job = bench_job_new(ctx, w, engine == 1, &compile_s, &first_s);
     else
@@ -156,14 +175,7 @@ static int run_one(const bench_args *a, const char *name, int engine, json_t *re
         if (a->serve) {
             serve(&s, r);
         } else {
-            measure(&s, a->min_time, &min_ms, &median_ms, &reps);
-            json_object_set_new(r, "min_ms", json_real(min_ms));
-            json_object_set_new(r, "median_ms", json_real(median_ms));
-            json_object_set_new(r, "reps", json_integer(reps));
-            json_object_set_new(r, "peak_rss_mb", json_real(peak_rss_mb()));
-            printf("%-18s %-6s %12.6f %12.6f %10.1f %10.1f %10ld\n", name, engines[engine], min_ms, median_ms,
-                   compile_s * 1e3, first_s * 1e3, reps);
-            fflush(stdout);
+            report(a, name, engine, ctx, &s, r);
             json_array_append(results, r);
             if (a->kernels && engine == 0 && !kernels(a, &s))
                 status = cli_bad("out of memory");
@@ -179,7 +191,7 @@ static int run_one(const bench_args *a, const char *name, int engine, json_t *re
 }
 
 static const char help[] =
-    "  --list             names of the built-in workloads\n"
+    "  --list             the built-in workloads: name, group, kind\n"
     "  --engine E         static, eager or static,eager (default: both; --serve: static)\n"
     "  --min-time S       seconds to measure each for (default 0.5)\n"
     "  --json FILE        writes an array of records\n"
@@ -187,7 +199,8 @@ static const char help[] =
     "  --serve            one NAME: prints `ready {json}`, then for every line N on standard input makes\n"
     "                     N calls and prints `N TOTAL_NS`\n" CLI_RUN_HELP
     "\nA NAME that is no workload is taken as a MODEL file (.tdm).  Times are of one call,\n"
-    "inputs in place.\n";
+    "inputs in place.  `call MB` is the memory of a call beside inputs, parameters and results: the arena\n"
+    "of a compiled call, the most tensors at once of an eager one; `RSS MiB` the process's peak.\n";
 
 static bool parse_engines(bench_args *a, const char *text)
 {
@@ -239,6 +252,18 @@ static int parse(int argc, char **argv, bench_args *a)
     return bad ? -1 : 0;
 }
 
+static void list(void)
+{
+    static const char *const groups[] = {[BENCH_OVERHEAD] = "overhead",
+                                         [BENCH_MEMORY] = "memory",
+                                         [BENCH_MATMUL] = "matmul",
+                                         [BENCH_NETWORKS] = "networks"};
+    static const char *const kinds[] = {
+        [BENCH_FORWARD] = "forward", [BENCH_GRADIENT] = "gradient", [BENCH_TRAIN] = "train"};
+    for (int i = 0; bench_at(i); i++)
+        printf("%-18s %-9s %s\n", bench_at(i)->name, groups[bench_at(i)->group], kinds[bench_at(i)->kind]);
+}
+
 static int write_json(const char *path, json_t *results)
 {
     if (json_dump_file(results, path, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) == 0)
@@ -253,8 +278,7 @@ int cmd_bench(int argc, char **argv)
     if (parsed)
         return parsed < 0 ? CLI_BAD : CLI_OK;
     if (a.list) {
-        for (int i = 0; bench_at(i); i++)
-            printf("%s\n", bench_at(i)->name);
+        list();
         return CLI_OK;
     }
     if (!a.engine[0] && !a.engine[1])
@@ -268,8 +292,8 @@ int cmd_bench(int argc, char **argv)
     json_t *results = json_array();
     int status = CLI_OK;
     if (!a.serve)
-        printf("%-18s %-6s %12s %12s %10s %10s %10s\n", "workload", "engine", "min ms", "median ms",
-               "compile ms", "first ms", "calls");
+        printf("%-18s %-6s %12s %12s %10s %10s %10s %10s %8s\n", "workload", "engine", "min ms", "median ms",
+               "compile ms", "first ms", "calls", "call MB", "RSS MiB");
     for (int i = 0; status == CLI_OK && (names ? i < names : bench_at(i) != NULL); i++)
         for (int e = 0; e < 2 && status == CLI_OK; e++)
             if (a.engine[e])
