@@ -26,12 +26,13 @@ static ir_val plus(ir_sink *s, ir_val v, double c)
 /* ---- activations --------------------------------------------------------------------------------------- */
 
 /* x (1 + 0.044715 x^2) sqrt(2/pi), the argument of the tanh form (Hendrycks and Gimpel, arXiv 1606.08415).
- * Long before |x| = 16 its tanh is 1, in f64 too: beyond, a square that overflows (in f16 from 256 on) would
- * make the gradient NaN. */
+ * A square that overflows makes the gradient NaN.  In f16 it does from 256 on; the tanh is 1 long before 16.
+ */
 static ir_val gelu_argument(ir_sink *s, ir_val x)
 {
-    x = ir_e_clamp(s, x, -16, 16);
-
+    if (ir_c_type(s, x).dtype == IR_DT_f16) {
+        x = ir_e_clamp(s, x, -16, 16);
+    }
     ir_val cubic = plus(s, scaled(s, ir_e_mul(s, x, x), 0.044715), 1);
 
     return ir_e_mul(s, scaled(s, x, 0.7978845608028654), cubic);
