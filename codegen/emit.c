@@ -257,6 +257,23 @@ static bool is_serial(const cg_unit *u, const cg_job *j)
     return j->grain <= 0 || j->units <= j->grain || (u->o.threads == 1 && !u->o.check_races);
 }
 
+/* if (!s->custom(s, kernel)) return; */
+static void call_custom(cg_module *m, LLVMValueRef f, LLVMValueRef services, int kernel)
+{
+    LLVMTypeRef i64 = LLVMInt64TypeInContext(m->ctx), i8 = LLVMInt8TypeInContext(m->ctx);
+    LLVMTypeRef type = LLVMFunctionType(i8, (LLVMTypeRef[]){pointer_in(m->ctx), i64}, 2, 0);
+    LLVMBasicBlockRef failed = LLVMAppendBasicBlockInContext(m->ctx, f, "failed"),
+                      done = LLVMAppendBasicBlockInContext(m->ctx, f, "done");
+    LLVMValueRef fn = load_field(m, services, offsetof(rt_services, custom));
+    LLVMValueRef args[2] = {services, LLVMConstInt(i64, (unsigned long long)kernel, 0)};
+    LLVMValueRef ok = LLVMBuildCall2(m->b, type, fn, args, 2, "");
+
+    LLVMBuildCondBr(m->b, LLVMBuildICmp(m->b, LLVMIntEQ, ok, LLVMConstNull(i8), ""), failed, done);
+    LLVMPositionBuilderAtEnd(m->b, failed);
+    LLVMBuildRetVoid(m->b);
+    LLVMPositionBuilderAtEnd(m->b, done);
+}
+
 void cg_emit_entry(cg_unit *u, cg_module *m)
 {
     LLVMTypeRef ptr = pointer_in(m->ctx), i64 = LLVMInt64TypeInContext(m->ctx),
@@ -269,6 +286,10 @@ void cg_emit_entry(cg_unit *u, cg_module *m)
     LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, f, "entry"));
     for (int i = 0; i < u->job_count; i++) {
         const cg_job *j = &u->jobs[i];
+        if (u->g->nodes[j->k->root].op == IR_custom) {
+            call_custom(m, f, services, i);
+            continue;
+        }
         LLVMValueRef fn = declared(m, j->symbol), n = LLVMConstInt(i64, (unsigned long long)j->units, 0);
         if (is_serial(u, j)) {
             LLVMBuildCall2(m->b, kernel_type(m->ctx, false), fn,

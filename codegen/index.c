@@ -109,6 +109,11 @@ void cg_emit_index(cg_kernel *k)
         cg_fail(k, IR_EUNSUPPORTED, "an index kernel stores its root alone");
         return;
     }
+    if (n->op == IR_custom) { /* the entry calls the runtime instead: emit.c */
+        k->units = 1;
+        k->grain = 0;
+        return;
+    }
     if (ir_op_walks_axes(n->op)) {
         cg_emit_scan(k);
         return;

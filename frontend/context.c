@@ -169,6 +169,7 @@ void tdm_context_free(tdm_context *ctx)
     rt_release(ctx->error_tensor);
     rt_context_destroy(&ctx->rt);
     rt_pool_free(ctx->pool);
+    fe_customs_free(ctx);
     while (ctx->names) {
         fe_name *next = ctx->names->next;
         free(ctx->names);

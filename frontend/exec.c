@@ -237,6 +237,11 @@ static tdm_status prepare(tdm_exec *e)
     return graph_of(e)->assign_count ? claim(e) : TDM_OK;
 }
 
+static tdm_status custom_failed(tdm_exec *e)
+{
+    return fe_fail(e->program->ctx, nowhere, e->x->error.status, "exec_run: %s", e->x->error.text);
+}
+
 tdm_status tdm_exec_run(tdm_exec *e)
 {
     if (!e)
@@ -244,8 +249,10 @@ tdm_status tdm_exec_run(tdm_exec *e)
     tdm_status s = prepare(e);
     if (s != TDM_OK)
         return s;
-    rt_exec_run(e->x);
+    bool done = rt_exec_run(e->x);
     release_claims(e);
+    if (!done)
+        return custom_failed(e);
     return e->program->ctx->options.check_races ? fe_races(e) : TDM_OK;
 }
 
@@ -256,8 +263,10 @@ tdm_status tdm_exec_run_timed(tdm_exec *e, double *ns, void (*visit)(void *user,
     tdm_status s = prepare(e);
     if (s != TDM_OK)
         return s;
-    rt_exec_run_timed(e->x, ns, visit, user);
+    bool done = rt_exec_run_timed(e->x, ns, visit, user);
     release_claims(e);
+    if (!done)
+        return custom_failed(e);
     return e->program->ctx->options.check_races ? fe_races(e) : TDM_OK;
 }
 
@@ -274,35 +283,12 @@ tdm_tensor *tdm_exec_output(tdm_exec *e, const char *name)
     return e->program->ctx->error_tensor;
 }
 
-/* Where a stored node's bytes are now; NULL if it has no buffer. */
-static void *place_of(tdm_exec *e, ir_ref node)
-{
-    const ir_graph *g = graph_of(e);
-    int constants = 0;
-    for (int i = 0; i < g->buffers.count; i++) {
-        const ir_buffer *b = &g->buffers.items[i];
-        if (b->node == node)
-            switch (b->kind) {
-            case IR_B_ARGUMENT: return e->x->args[1 + b->index];
-            case IR_B_OUTPUT: return e->x->args[1 + g->input_count + b->index];
-            case IR_B_CONSTANT: return e->x->args[1 + g->input_count + g->output_count + constants];
-            case IR_B_ARENA: return (char *)e->x->args[0] + b->offset;
-            case IR_B_VARIABLE:
-                for (int k = 0; k < g->input_count; k++)
-                    if (g->inputs[k] == g->assigns[b->index].variable)
-                        return e->x->args[1 + k];
-                return NULL;
-            case IR_B_NONE: return b->alias == IR_NONE ? NULL : place_of(e, b->alias);
-            }
-        constants += b->kind == IR_B_CONSTANT;
-    }
-    return NULL;
-}
-
 tdm_tensor *tdm_exec_value(tdm_exec *e, int node)
 {
     if (!e || node < 0 || (uint32_t)node >= graph_of(e)->count)
         return NULL;
-    const void *data = place_of(e, (ir_ref)node);
-    return data ? rt_tensor_from(&e->program->ctx->rt, &graph_of(e)->nodes[node].type, data) : NULL;
+    ir_place p;
+    if (!rt_place_of(graph_of(e), (ir_ref)node, &p))
+        return NULL;
+    return rt_tensor_from(&e->program->ctx->rt, &graph_of(e)->nodes[node].type, rt_exec_address(e->x, &p));
 }

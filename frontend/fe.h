@@ -64,6 +64,7 @@ struct tdm_context {
     void *codegen_library;
     const cg_api *codegen;
     double op_ns[IR_OP_COUNT];
+    ir_customs customs; /* registered (custom.c) */
 };
 
 struct tdm_program {
@@ -136,6 +137,11 @@ void fe_graph_locate(tdm_graph *g, tdm_loc at);
 ir_ref fe_rng_ref(tdm_graph *g);
 tdm_graph *fe_graph_wrap(tdm_context *ctx, ir_graph *g); /* takes g; frees it on failure */
 ir_graph *fe_specialize(tdm_context *ctx, const ir_graph *g, const char *const *dims);
+
+/* ---- custom calls (custom.c) ---- */
+typedef struct fe_custom fe_custom;
+const ir_custom *fe_custom_find(const tdm_context *ctx, const char *name); /* NULL: none */
+void fe_customs_free(tdm_context *ctx);
 
 /* ---- compiling ---- */
 const cg_api *fe_codegen(tdm_context *ctx); /* loads the LLVM half at the first call; NULL + error */

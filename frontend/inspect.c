@@ -16,7 +16,7 @@ tdm_graph *tdm_graph_parse(tdm_context *ctx, const char *text, size_t size, cons
         fe_fail(ctx, nowhere, IR_EARG, "graph_parse: argument '%s' is NULL", text ? "file" : "text");
         return NULL;
     }
-    ir_graph *g = ir_parse(text, size, file, &ctx->rt.error);
+    ir_graph *g = ir_parse(text, size, file, &ctx->customs, &ctx->rt.error);
     return g ? fe_graph_wrap(ctx, g) : NULL;
 }
 

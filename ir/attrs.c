@@ -40,6 +40,10 @@ static const ir_attr_form pad = {IR_AT_NONE,
                                  {FIELD("low", INTS, N, REQUIRED, pad.low),
                                   FIELD("high", INTS, N, REQUIRED, pad.high),
                                   FIELD("interior", INTS, N, ZEROS, pad.interior)}};
+static const ir_attr_form custom = {
+    IR_AT_NONE,
+    2,
+    {FIELD("call", CALL, ONE, REQUIRED, custom.op), FIELD("params", F64S, N, EMPTY, custom.params)}};
 static const ir_attr_form dot_general = {
     IR_AT_NONE,
     4,
@@ -76,6 +80,7 @@ static const ir_attr_form *const forms[IR_OP_COUNT] = {
     [IR_cummin] = &scan,
     [IR_linear_scan] = &scan,
     [IR_argsort] = &sort,
+    [IR_custom] = &custom,
     [IR_dot_general] = &dot_general,
 };
 
@@ -99,6 +104,8 @@ static size_t field_bytes(const ir_attr_field *f, const ir_attrs *a)
     case IR_AF_INTS:
     case IR_AF_DIMS: return n * sizeof(int64_t);
     case IR_AF_F64: return sizeof(double);
+    case IR_AF_F64S: return n * sizeof(double);
+    case IR_AF_CALL: return sizeof(const ir_custom *);
     case IR_AF_U64: return sizeof(uint64_t);
     case IR_AF_NAME: return sizeof a->leaf;
     case IR_AF_DATA: return sizeof a->constant;
@@ -149,6 +156,7 @@ static uint64_t hash_field(uint64_t h, const ir_attr_field *f, const ir_attrs *a
     switch (f->kind) {
     case IR_AF_NAME: return ir_hash_bytes(h, a->leaf.name, strlen(a->leaf.name));
     case IR_AF_DATA: return ir_hash_bytes(h, a->constant.data, a->constant.bytes);
+    case IR_AF_CALL: return ir_hash_bytes(h, a->custom.op->name, strlen(a->custom.op->name));
     default: return ir_hash_bytes(h, (const char *)a + f->offset, field_bytes(f, a));
     }
 }

@@ -14,6 +14,8 @@ typedef enum {
     IR_AF_DIMS, /* int64_t[count], entries may be symbols       */
     IR_AF_F64,  /* double                                       */
     IR_AF_U64,  /* uint64_t                                     */
+    IR_AF_F64S, /* double[count]                                */
+    IR_AF_CALL, /* const ir_custom *, in text its name          */
     IR_AF_NAME, /* const char *                                 */
     IR_AF_DATA  /* data and bytes of a constant                 */
 } ir_attr_kind;

@@ -52,5 +52,8 @@ ir_val ir_e_argsort(ir_sink *s, ir_val x, bool descending); /* along the last ax
  * free holds `fill`. */
 ir_val ir_e_shift(ir_sink *s, ir_val x, int axis, bool late, double fill);
 ir_val ir_e_dot(ir_sink *s, ir_val x, ir_val z, const ir_attrs *a);
+/* at most IR_MAX_OPERANDS operands and IR_MAX_RANK parameters */
+ir_val ir_e_custom(ir_sink *s, const ir_custom *op, const ir_val *x, int n, const double *params,
+                   int param_count);
 
 #endif

@@ -242,6 +242,16 @@ static ir_status infer_clamp(const ir_inference *c)
     return infer_alike(c, 0);
 }
 
+static ir_status infer_custom(const ir_inference *c)
+{
+    if (!c->a->custom.op)
+        return ir_infer_fail(c, IR_EARG, "it names no function");
+    if (c->n < 1 || c->n > IR_MAX_OPERANDS)
+        return ir_infer_fail(c, IR_EARG, "%s: it takes 1 to %d operands, not %d", c->a->custom.op->name,
+                             IR_MAX_OPERANDS, c->n);
+    return c->a->custom.op->infer(c->a->custom.op, c->a, c->x, c->n, c->out, c->e);
+}
+
 /* ---- the door ---------------------------------------------------------------------------------------- */
 
 typedef ir_status infer_fn(const ir_inference *c);
@@ -288,6 +298,7 @@ static infer_fn *const rules[IR_OP_COUNT] = {
     [IR_cummin] = ir_infer_scan,
     [IR_linear_scan] = ir_infer_scan,
     [IR_argsort] = ir_infer_argsort,
+    [IR_custom] = infer_custom,
     [IR_dot_general] = ir_infer_dot_general,
 };
 

@@ -130,7 +130,7 @@ typedef enum {
     IR_REDUCE,    /* reduce_sum reduce_max ..: a run of axes becomes one element           */
     IR_CONTRACT,  /* dot_general                                                           */
     IR_INDEX /* whole operands in memory: gather, scatters, dynamic_slice, dynamic_update, whose places are
-                known at run time; argmax, scans, argsort, which walk along axes */
+                known at run time; argmax, scans, argsort, which walk along axes; custom */
 } ir_class;
 
 enum { /* facts */
@@ -165,6 +165,8 @@ bool ir_op_widens(ir_op op, ir_dtype d);
 bool ir_op_parse(const char *s, size_t n, ir_op *out);
 /* argmax, argmin, scans, argsort: those of class INDEX that take no places */
 bool ir_op_walks_axes(ir_op op);
+/* Whether the gradient rule reads operand i of n; i < 0: the result. */
+bool ir_op_saves(ir_op op, int i);
 /* The op that a scatter combines what is there and its update with; IR_OP_COUNT: none, the update replaces.
  */
 ir_op ir_scatter_op(ir_op op);
@@ -176,6 +178,8 @@ typedef struct ir_scan_attrs {
     uint64_t axis;
     uint64_t reverse; /* 1: from the end of the axis (argsort: the greatest first); else 0 */
 } ir_scan_attrs;
+
+typedef struct ir_custom ir_custom; /* an op that a program brings along; below, with the sink */
 
 typedef struct ir_random_attrs {
     uint64_t offset; /* added to the counter in the state operand */
@@ -195,7 +199,8 @@ typedef struct ir_random_attrs {
  *   cum* linear_scan scan              argsort  scan.reverse
  *   clamp            lo, hi
  *   dot_general      n batch axes: lhs_batch, rhs_batch; nk contracted: lhs_k, rhs_k
- *   random_bits      type (u32), offset */
+ *   random_bits      type (u32), offset
+ *   custom           op; n, params */
 typedef struct ir_attrs {
     ir_type type;
     uint8_t n, nk;
@@ -223,6 +228,10 @@ typedef struct ir_attrs {
         } leaf;
         ir_random_attrs random;
         ir_scan_attrs scan;
+        struct {
+            const ir_custom *op;
+            double params[IR_MAX_RANK];
+        } custom;
     };
 } ir_attrs;
 
@@ -264,6 +273,29 @@ ir_val ir_emit(ir_sink *s, ir_op op, const ir_attrs *a, const ir_val *x, int n);
  * data. */
 void ir_vjp(ir_sink *s, ir_op op, const ir_attrs *a, const ir_val *x, int n, ir_val y, ir_val dy,
             unsigned need, ir_val *dx);
+
+/* ---- custom calls ------------------------------------------------------------------------------------ */
+
+/* A function of its operands and parameters that is none of the table's: all that `custom` nodes know of it.
+ * It must be a function: calls with equal operands may become one, be folded, or be made again.  Lives longer
+ * than every graph and program that names it. */
+struct ir_custom {
+    const char *name;
+    ir_status (*infer)(const ir_custom *c, const ir_attrs *a, const ir_type *const *x, int n, ir_type *out,
+                       ir_error *e);
+    /* Row-major operands and result, of the inferred types.  May be called by several threads at once. */
+    ir_status (*forward)(const ir_custom *c, const ir_attrs *a, const ir_type *const *xt,
+                         const void *const *x, int n, const ir_type *yt, void *y, ir_error *e);
+    /* The rule over a sink, as ir_vjp; NULL: it has none, and a gradient through it is an error. */
+    void (*vjp)(const ir_custom *c, ir_sink *s, const ir_attrs *a, const ir_val *x, int n, ir_val y,
+                ir_val dy, unsigned need, ir_val *dx);
+};
+
+/* Those that a text may name. */
+typedef struct ir_customs {
+    const ir_custom *const *items;
+    int count;
+} ir_customs;
 
 /* ---- the graph --------------------------------------------------------------------------------------- */
 
@@ -346,7 +378,7 @@ ir_status ir_verify(const ir_graph *g, ir_error *e);
 /* Text form (docs/ir.md): exact round trip.  `file` names the source in errors.  Caller frees *text with
  * free(). */
 ir_status ir_print(const ir_graph *g, char **text, ir_error *e);
-ir_graph *ir_parse(const char *text, size_t size, const char *file,
-                   ir_error *e); /* NULL on error: "FILE:LINE: ..." */
+/* NULL on error: "FILE:LINE: ...".  customs: the ops that it may call, NULL for none */
+ir_graph *ir_parse(const char *text, size_t size, const char *file, const ir_customs *customs, ir_error *e);
 
 #endif

@@ -101,6 +101,7 @@
 #define CAMEL_cummin "Cummin"
 #define CAMEL_linear_scan "LinearScan"
 #define CAMEL_argsort "Argsort"
+#define CAMEL_custom "Custom"
 #define CAMEL_dot_general "DotGeneral"
 
 #define ROW(name, cls, arity, facts, dtypes, lo, hi, flops, saves, formula, kink)                           \
@@ -137,6 +138,15 @@ bool ir_shares_bytes(ir_op op)
 int ir_operands_read(const ir_node *n)
 {
     return n->op == IR_checkpoint ? 1 : n->n;
+}
+
+bool ir_op_saves(ir_op op, int i)
+{
+    static const unsigned bit[] = {IR_SAVES_X, IR_SAVES_Z, IR_SAVES_W};
+    unsigned saves = ir_ops[op].saves;
+
+    /* of what has more operands: all or none */
+    return i < 0 ? saves & IR_SAVES_Y : i < 3 ? saves & bit[i] : saves != 0;
 }
 
 ir_op ir_scatter_op(ir_op op)

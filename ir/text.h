@@ -27,6 +27,7 @@ typedef struct ir_parser {
     ir_graph *g;
     ir_error *e;
     locale_t locale; /* "C": numbers do not depend on the program's locale */
+    const ir_customs *customs;
     ir_text_leaf *leaves;
     uint32_t leaf_count, leaf_capacity, leaf_next;
     uint32_t kernel_capacity, buffer_capacity, copy_capacity;

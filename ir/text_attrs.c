@@ -51,6 +51,8 @@ static bool read_entry(ir_parser *p, const ir_attr_field *f, char *at, int i)
         ((int8_t *)at)[i] = (int8_t)v;
         return true;
     }
+    if (f->kind == IR_AF_F64S)
+        return ir_text_element(p, IR_DT_f64, (double *)(void *)at + i);
     int64_t *out = (int64_t *)(void *)at + i;
     return f->kind == IR_AF_DIMS ? ir_text_dim(p, out) : ir_text_i64(p, f->key, INT64_MIN, INT64_MAX, out);
 }
@@ -101,13 +103,42 @@ static bool skip_splat(ir_parser *p)
     return true;
 }
 
+/* "expected a registered custom op (scale_rows, clip), found .." */
+static bool unknown_call(ir_parser *p, const char *s, size_t n)
+{
+    char known[256] = "none is registered";
+    size_t at = 0;
+    for (int i = 0; p->customs && i < p->customs->count && at < sizeof known - 64; i++)
+        at += (size_t)snprintf(known + at, sizeof known - at, "%s%.60s", i ? ", " : "",
+                               p->customs->items[i]->name);
+    return ir_text_fail(p, IR_EARG, p->line, "custom: there is no custom op '%.*s' (%s)",
+                        n < 60 ? (int)n : 60, s, known);
+}
+
+/* The name of a registered custom op. */
+static bool read_call(ir_parser *p, const ir_custom **out)
+{
+    const char *s;
+    size_t n;
+    if (!ir_text_word(p, "the name of a custom op", &s, &n))
+        return false;
+    for (int i = 0; p->customs && i < p->customs->count; i++)
+        if (is_key(p->customs->items[i]->name, s, n)) {
+            *out = p->customs->items[i];
+            return true;
+        }
+    return unknown_call(p, s, n);
+}
+
 static bool read_field(ir_parser *p, ir_op op, const ir_attr_field *f, ir_text_attrs *t)
 {
     char *at = (char *)&t->a + f->offset;
     switch (f->kind) {
     case IR_AF_AXES:
     case IR_AF_INTS:
-    case IR_AF_DIMS: return read_list(p, op, f, t);
+    case IR_AF_DIMS:
+    case IR_AF_F64S: return read_list(p, op, f, t);
+    case IR_AF_CALL: return read_call(p, (const ir_custom **)(void *)at);
     case IR_AF_F64: return ir_text_element(p, IR_DT_f64, at);
     case IR_AF_U64: return ir_text_u64(p, f->key, UINT64_MAX, (uint64_t *)(void *)at);
     case IR_AF_NAME: return false;

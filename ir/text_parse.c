@@ -349,10 +349,15 @@ static bool verify(ir_parser *p)
     return ir_verify(p->g, &inner) == IR_OK || ir_text_fail(p, inner.status, p->line, "%s", inner.text);
 }
 
-ir_graph *ir_parse(const char *text, size_t size, const char *file, ir_error *e)
+ir_graph *ir_parse(const char *text, size_t size, const char *file, const ir_customs *customs, ir_error *e)
 {
     ir_error inner = {0};
-    ir_parser p = {.at = text, .end = text + size, .file = file ? file : "<text>", .line = 1, .e = &inner};
+    ir_parser p = {.at = text,
+                   .end = text + size,
+                   .file = file ? file : "<text>",
+                   .line = 1,
+                   .e = &inner,
+                   .customs = customs};
     if (size > text_max) {
         ir_fail(e, IR_EPARSE, "%.80s:1: the text has more than %zu bytes", p.file, text_max);
         return NULL;

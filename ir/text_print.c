@@ -282,6 +282,8 @@ static void put_entry(writer *w, const ir_graph *g, const ir_attr_field *f, cons
         break;
     }
     case IR_AF_F64: put_element(w, IR_DT_f64, p); break;
+    case IR_AF_F64S: put_element(w, IR_DT_f64, (const double *)p + i); break;
+    case IR_AF_CALL: put(w, (*(const ir_custom *const *)p)->name); break;
     case IR_AF_U64: putf(w, "%" PRIu64, *(const uint64_t *)p); break;
     case IR_AF_NAME:
     case IR_AF_DATA: break;

@@ -29,6 +29,8 @@ ir_vjp_rule ir_vjp_reduce_sum, ir_vjp_reduce_extremum, ir_vjp_reduce_prod;
 ir_vjp_rule ir_vjp_cumsum, ir_vjp_cumprod, ir_vjp_cumextremum, ir_vjp_linear_scan;
 /* vjp_dot.c */
 ir_vjp_rule ir_vjp_dot_general;
+/* custom.c */
+ir_vjp_rule ir_vjp_custom;
 /* vjp_index.c */
 ir_vjp_rule ir_vjp_gather, ir_vjp_scatter_add, ir_vjp_scatter_set, ir_vjp_scatter_mul,
     ir_vjp_scatter_extremum, ir_vjp_dynamic_slice, ir_vjp_dynamic_update, ir_vjp_convert, ir_vjp_clamp;

@@ -79,7 +79,7 @@ static ir_val value_read(const reverse *v, const pass_region *p, ir_ref r, int i
     const ir_node *n = &v->g->nodes[r];
     ir_ref x = i < 0 ? r : n->x[i];
 
-    return ir_val_of(p && gradient_reads(n, i) ? v->again[x] : x);
+    return ir_val_of(p && ir_op_saves(n->op, i) ? v->again[x] : x);
 }
 
 static void differentiate(reverse *v, ir_ref r)

@@ -21,7 +21,6 @@ typedef struct reverse {
 bool gradient_checkpoints_open(reverse *v);
 void gradient_checkpoints_close(reverse *v);
 const pass_region *gradient_region(const pass_checkpoints *c, ir_ref r); /* NULL: in none */
-bool gradient_reads(const ir_node *n, int i); /* does n's rule read operand i (-1: the result)? */
 /* The first gradient, dy, has reached the region: computes its values again, once. */
 void gradient_enter(reverse *v, const pass_region *p, ir_val dy);
 

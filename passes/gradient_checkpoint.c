@@ -52,14 +52,6 @@ const pass_region *gradient_region(const pass_checkpoints *c, ir_ref r)
     return c && lo < c->region_count && c->regions[lo].first <= r ? &c->regions[lo] : NULL;
 }
 
-bool gradient_reads(const ir_node *n, int i)
-{
-    static const unsigned bit[] = {IR_SAVES_X, IR_SAVES_Z, IR_SAVES_W};
-    unsigned saves = ir_ops[n->op].saves;
-
-    return i < 0 ? saves & IR_SAVES_Y : i < 3 ? saves & bit[i] : saves != 0;
-}
-
 static bool out_of_memory(reverse *v)
 {
     ir_fail(&v->g->error, IR_ENOMEM, "out of memory in a gradient");
@@ -141,9 +133,9 @@ static void find_wanted(reverse *v, const pass_region *p)
     for (ir_ref r = p->end; r-- > p->first;) {
         const ir_node *n = &v->g->nodes[r];
 
-        v->wanted[r] = !v->kept[r] && (v->wanted[r] || (v->path[r] && gradient_reads(n, -1)));
+        v->wanted[r] = !v->kept[r] && (v->wanted[r] || (v->path[r] && ir_op_saves(n->op, -1)));
         for (int i = 0; i < n->n; i++) {
-            v->wanted[n->x[i]] |= v->wanted[r] || (v->path[r] && gradient_reads(n, i));
+            v->wanted[n->x[i]] |= v->wanted[r] || (v->path[r] && ir_op_saves(n->op, i));
         }
     }
 }

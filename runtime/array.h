@@ -27,6 +27,7 @@ typedef struct rt_level rt_level; /* eager kernels compiled for one instruction 
 typedef struct rt_engine {
     const rt_level *level;
     struct rt_pool *pool; /* NULL: one thread */
+    ir_error *err;        /* what custom ops say when they fail; NULL: not wanted */
 } rt_engine;
 
 /* for this CPU, detected at run time: x86-64, -v3 or -v4 */

@@ -46,10 +46,12 @@ static ir_status compute_view(const rt_engine *e, ir_op op, const ir_attrs *a, c
     return IR_OK;
 }
 
-/* Of class INDEX: what walks along axes of its operands, and what takes places from one. */
+/* Of class INDEX: custom calls, what walks along axes of its operands, and what takes places from one. */
 static ir_status compute_index(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x,
                                int n, const rt_array *y)
 {
+    if (op == IR_custom)
+        return rt_custom(e, a, x, n, y);
     if (!ir_op_walks_axes(op))
         return rt_index(e, op, x, y);
     switch (op) {

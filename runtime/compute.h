@@ -48,6 +48,9 @@ static inline void *rt_at(const void *p, int64_t bytes)
 
 ir_status rt_pointwise(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x, int n,
                        const rt_array *y);
+/* custom.c */
+ir_status rt_custom(const rt_engine *e, const ir_attrs *a, const rt_array *const *x, int n,
+                    const rt_array *y);
 /* Ops that ir_op_widens. */
 ir_status rt_compute_half(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x, int n,
                           const rt_array *y);

@@ -276,7 +276,7 @@ static void batch_run(batch_work *w, const rt_engine *e, int64_t begin, int64_t 
 static void batch_chunk(void *const *args, int64_t begin, int64_t end)
 {
     batch_work *w = args[0];
-    rt_engine one = {w->e->level, NULL};
+    rt_engine one = {.level = w->e->level};
 
     batch_run(w, &one, begin, end);
 }

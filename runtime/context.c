@@ -32,6 +32,7 @@ ir_status rt_context_init(rt_context *c, const rt_level *level, rt_pool *pool)
     c->sink.err = &c->error;
     c->engine.level = level ? level : rt_level_best();
     c->engine.pool = pool;
+    c->engine.err = &c->error;
     c->grad_mode = true;
     c->sequence = 1; /* AccumulateGrad nodes have 0 */
     c->caches = calloc(1, sizeof *c->caches);

@@ -52,11 +52,11 @@ rt_exec *rt_exec_new(const rt_program *p, rt_pool *pool, ir_error *e)
 
     if (x) {
         x->program = p;
-        x->services = (rt_services){pool, rt_parallel};
+        x->services = (rt_services){pool, rt_parallel, rt_call_run};
         x->args = calloc(before + (size_t)p->constant_count, sizeof *x->args);
         x->arena = rt_alloc(arena);
     }
-    if (!x || !x->args || !x->arena) {
+    if (!x || !x->args || !x->arena || !rt_calls_open(x)) {
         rt_exec_free(x);
         ir_fail(e, IR_ENOMEM, "out of memory: an execution needs an arena of %zu bytes", arena);
         return NULL;
@@ -75,6 +75,7 @@ void rt_exec_free(rt_exec *x)
     }
     rt_free(x->arena, x->program->graph->buffers.arena_bytes);
     free(x->args);
+    free(x->calls);
     free(x);
 }
 
@@ -96,7 +97,31 @@ static int variable_argument(const ir_graph *g, int assign)
     return i;
 }
 
-static char *place(const rt_exec *x, const ir_place *p)
+bool rt_place_of(const ir_graph *g, ir_ref r, ir_place *p)
+{
+    int low = 0, high = g->buffers.count;
+
+    while (low < high) {
+        int mid = (low + high) / 2;
+
+        if (g->buffers.items[mid].node < r) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    if (low == g->buffers.count || g->buffers.items[low].node != r) {
+        return false;
+    }
+    const ir_buffer *b = &g->buffers.items[low];
+    if (b->kind == IR_B_NONE) {
+        return b->alias != IR_NONE && rt_place_of(g, b->alias, p);
+    }
+    *p = (ir_place){b->kind, b->index, b->offset};
+    return true;
+}
+
+void *rt_exec_address(const rt_exec *x, const ir_place *p)
 {
     const ir_graph *g = x->program->graph;
 
@@ -111,15 +136,20 @@ static char *place(const rt_exec *x, const ir_place *p)
     return NULL;
 }
 
-void rt_exec_run_timed(rt_exec *x, double *ns, void (*visit)(void *user, int kernel), void *user)
+bool rt_exec_run_timed(rt_exec *x, double *ns, void (*visit)(void *user, int kernel), void *user)
 {
     const ir_buffer_table *b = &x->program->graph->buffers;
 
+    x->error.status = IR_OK;
     for (int i = 0; i < x->program->kernel_count; i++) {
         const rt_program_kernel *k = &x->program->kernels[i];
         double begin = now_ns();
 
-        if (k->grain) {
+        if (rt_is_call(x, i)) {
+            if (!rt_call_run(&x->services, i)) {
+                return false;
+            }
+        } else if (k->grain) {
             x->services.parallel(x->services.pool, k->fn, x->args, k->units, k->grain);
         } else {
             k->fn(x->args, 0, k->units);
@@ -132,6 +162,8 @@ void rt_exec_run_timed(rt_exec *x, double *ns, void (*visit)(void *user, int ker
         }
     }
     for (int i = 0; i < b->copy_count; i++) {
-        memmove(place(x, &b->copies[i].to), place(x, &b->copies[i].from), b->copies[i].bytes);
+        memmove(rt_exec_address(x, &b->copies[i].to), rt_exec_address(x, &b->copies[i].from),
+                b->copies[i].bytes);
     }
+    return true;
 }

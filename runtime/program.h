@@ -14,16 +14,19 @@
 #include "runtime/pool.h"
 
 /* What compiled code may call, given at each run. */
-typedef struct rt_services {
+typedef struct rt_services rt_services;
+struct rt_services {
     rt_pool *pool;
     void (*parallel)(rt_pool *p, rt_chunk_fn *fn, void *const *args, int64_t n, int64_t grain);
-} rt_services;
+    /* Runs kernel number `kernel`, a custom call.  False: it failed, and the run is to end. */
+    bool (*custom)(const rt_services *s, int64_t kernel);
+};
 
 typedef void rt_entry_fn(void *const *args, const rt_services *s);
 
 typedef struct rt_program_kernel {
     const char *name;
-    rt_chunk_fn *fn;      /* chunks of [0, units) */
+    rt_chunk_fn *fn;      /* chunks of [0, units); of a custom call nothing */
     int64_t units, grain; /* grain 0: never split (called as fn(args, 0, units)) */
     double flops, bytes;  /* of one run */
 } rt_program_kernel;
@@ -59,6 +62,9 @@ typedef struct rt_exec {
     void **args;
     void *arena;
     rt_services services;
+    struct rt_call *calls; /* the custom calls, in the order of their kernels (custom.c) */
+    int call_count;
+    ir_error error; /* of a custom call that failed in the last run */
 } rt_exec;
 
 rt_exec *rt_exec_new(const rt_program *p, rt_pool *pool, ir_error *e);
@@ -73,13 +79,25 @@ static inline void rt_exec_output(rt_exec *x, int i, void *data)
     x->args[1 + x->program->graph->input_count + i] = data;
 }
 
-static inline void rt_exec_run(rt_exec *x)
+/* False: a custom call failed, x->error says why; outputs and assigned variables may hold anything. */
+static inline bool rt_exec_run(rt_exec *x)
 {
+    x->error.status = IR_OK;
     x->program->entry(x->args, &x->services);
+    return x->error.status == IR_OK;
 }
 
 /* Runs kernel by kernel, adding each one's nanoseconds to ns[kernel_count], calls visit(user, i) after kernel
  * i, and makes the buffer table's final copies.  ns and visit may be NULL. */
-void rt_exec_run_timed(rt_exec *x, double *ns, void (*visit)(void *user, int kernel), void *user);
+bool rt_exec_run_timed(rt_exec *x, double *ns, void (*visit)(void *user, int kernel), void *user);
+
+/* Where node r's bytes are; false if it has no buffer. */
+bool rt_place_of(const ir_graph *g, ir_ref r, ir_place *p);
+void *rt_exec_address(const rt_exec *x, const ir_place *p);
+
+/* custom.c */
+bool rt_calls_open(rt_exec *x); /* finds the program's custom calls; false when out of memory */
+bool rt_is_call(const rt_exec *x, int64_t kernel);
+bool rt_call_run(const rt_services *s, int64_t kernel);
 
 #endif

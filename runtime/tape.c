@@ -78,9 +78,6 @@ static bool save(rt_context *c, rt_tape_node *n, int i, tdm_tensor *t, bool valu
 static bool fill(rt_context *c, rt_tape_node *node, const ir_attrs *a, tdm_tensor *const *x, int n,
                  tdm_tensor *y)
 {
-    static const unsigned bit[IR_MAX_OPERANDS] = {IR_SAVES_X, IR_SAVES_Z, IR_SAVES_W};
-    unsigned saves = ir_ops[node->op].saves;
-
     node->n = n;
     if (a) {
         node->attrs = rt_block_get(c, sizeof *a);
@@ -97,11 +94,11 @@ static bool fill(rt_context *c, rt_tape_node *node, const ir_attrs *a, tdm_tenso
             }
             node->next[i]->refs++;
         }
-        if (!save(c, node, OPERAND(i), x[i], saves & bit[i])) {
+        if (!save(c, node, OPERAND(i), x[i], ir_op_saves(node->op, i))) {
             return false;
         }
     }
-    return save(c, node, RESULT, y, saves & IR_SAVES_Y);
+    return save(c, node, RESULT, y, ir_op_saves(node->op, -1));
 }
 
 bool rt_tape_record(rt_context *c, ir_op op, const ir_attrs *a, tdm_tensor *const *x, int n, tdm_tensor *y)

@@ -106,6 +106,9 @@ PAGE(attention){
 PAGE(random){
 #include "docs/ops/random.def"
 };
+PAGE(custom){
+#include "docs/ops/custom.def"
+};
 PAGE(optimisers){
 #include "docs/ops/optimisers.def"
 };
@@ -145,6 +148,8 @@ static const page pages[] = {
       "Philox4x32-10 ([numerics.md](../numerics.md) rule 10), keyed by the context's seed; each call\n"
       "takes the next counters of the stream, and both engines draw the same. Salmon et al. 2011,\n"
       "\"Parallel random numbers: as easy as 1, 2, 3\"."),
+    P(custom, "Custom calls",
+      "Ops that a program brings along: [custom-calls.md](../custom-calls.md) says how."),
     P(optimisers, "Optimisers and clipping",
       "PyTorch's formulas (`torch.optim`). p the parameter, g its gradient, t the number of this step,\n"
       "1 at first; m, v are state, 0 at first. Each parameter's update is one pointwise kernel. A step\n"

@@ -322,6 +322,7 @@ typedef struct tdm_axis_set {
 #define tdm_axes(...) ((tdm_axis_set){(int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), {__VA_ARGS__}})
 #define tdm_all_axes() ((tdm_axis_set){0, {0}})
 
+#include <tandem/custom.h>    /* ops of the program's own */
 #include <tandem/structure.h> /* concat, stack, roll, einsum, take_along_axis, scatter, .. */
 
 /* Reductions; keep leaves the reduced axes as extents of 1.  Order of additions: docs/numerics.md rule 4.

@@ -34,6 +34,7 @@ void cases_all(case_list *l)
     cases_reductions(l);
     cases_indexed(l);
     cases_scans(l);
+    cases_custom(l);
     cases_products(l);
     cases_structure(l);
     cases_composites(l);

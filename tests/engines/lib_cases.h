@@ -47,6 +47,7 @@ void cases_views(case_list *l);
 void cases_reductions(case_list *l);
 void cases_indexed(case_list *l);
 void cases_scans(case_list *l);
+void cases_custom(case_list *l);
 void cases_products(case_list *l);
 void cases_leaves(case_list *l);
 void cases_composites(case_list *l);

@@ -75,9 +75,19 @@ typedef struct engine {
     const op_case *of; /* case being run */
 } engine;
 
+static tdm_context *last;
+
 ir_sink *engine_sink(tdm_context *ctx)
 {
+    last = ctx;
     return ctx->open ? &ctx->open->g->sink : &ctx->rt.sink;
+}
+
+const ir_custom *engine_custom(const char *name)
+{
+    if (!fe_custom_find(last, name))
+        tdm_custom_register(last, &engine_custom_op);
+    return fe_custom_find(last, name);
 }
 
 static ir_val value_of(const tdm_tensor *t)
@@ -392,7 +402,7 @@ static tdm_context *context_of(const engine_config *c, bool eager)
     tdm_context *ctx = tdm_context_new(&o);
 
     assert_non_null(ctx);
-    if (tdm_ok(ctx))
+    if (tdm_custom_register(ctx, &engine_custom_op) == TDM_OK)
         return ctx;
     tdm_context_free(ctx);
     return NULL;

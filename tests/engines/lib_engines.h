@@ -46,6 +46,9 @@ void group_slopes(const group *g, double slope[2], double size[2]);
 void group_losses(const group *g, double loss[2]);
 
 ir_sink *engine_sink(tdm_context *ctx); /* the open graph's, else the eager one */
+/* The op in the context of the last engine_sink; registered there if it wasn't. */
+const ir_custom *engine_custom(const char *name);
+extern const tdm_custom_op engine_custom_op;
 ir_val engine_filled(tdm_context *ctx, const ir_type *t, int i);
 
 typedef struct engine_config {

@@ -145,7 +145,7 @@ static void check_text(const ir_graph *g)
     char *text = NULL, *again = NULL;
 
     assert_int_equal(ir_print(g, &text, &e), IR_OK);
-    ir_graph *parsed = ir_parse(text, strlen(text), "printed", &e);
+    ir_graph *parsed = ir_parse(text, strlen(text), "printed", NULL, &e);
     if (!parsed)
         graph_fail(g, "random", e.text);
     assert_int_equal(ir_print(parsed, &again, &e), IR_OK);

@@ -359,7 +359,7 @@ static inline char *case_text(const node_case *c)
 static inline ir_graph *parse(const char *text, ir_error *e)
 {
     memset(e, 0, sizeof *e);
-    return ir_parse(text, strlen(text), "t.tdm", e);
+    return ir_parse(text, strlen(text), "t.tdm", NULL, e);
 }
 
 /* Marks the op that a case is about. */

@@ -43,7 +43,7 @@ typedef bool work(const char *text, ir_error *e);
 static bool parse_and_print(const char *text, ir_error *e)
 {
     char *again = NULL;
-    ir_graph *g = ir_parse(text, strlen(text), "t.tdm", e);
+    ir_graph *g = ir_parse(text, strlen(text), "t.tdm", NULL, e);
     bool ok = g && ir_print(g, &again, e) == IR_OK;
     if (ok)
         assert_string_equal(again, text);

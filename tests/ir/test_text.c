@@ -314,7 +314,7 @@ static void large_text_is_refused(void **state)
 {
     (void)state;
     ir_error e = {0};
-    assert_null(ir_parse("graph", ((size_t)1 << 30) + 1, "t.tdm", &e)); /* refused before it is read */
+    assert_null(ir_parse("graph", ((size_t)1 << 30) + 1, "t.tdm", NULL, &e)); /* refused before it is read */
     assert_message(&e, "t.tdm:1: the text has more than 1073741824 bytes");
 }
 
@@ -376,7 +376,7 @@ static void documented_examples(void **state)
         const char *end = strstr(s, "```");
         assert_non_null(end);
         ir_error e = {0};
-        ir_graph *g = ir_parse(s, (size_t)(end - s), "ir.md", &e);
+        ir_graph *g = ir_parse(s, (size_t)(end - s), "ir.md", NULL, &e);
         if (!g)
             fail_msg("%s", e.text);
         char *text = print(g);
@@ -476,7 +476,7 @@ static void mutations(void **state)
         char *exact = malloc(n ? n : 1); /* so that ASan sees a read past the end */
         memcpy(exact, text, n);
         ir_error e = {0};
-        ir_graph *g = ir_parse(exact, n, "fuzz", &e);
+        ir_graph *g = ir_parse(exact, n, "fuzz", NULL, &e);
         free(exact);
         if (g)
             check_accepted(g), accepted++;

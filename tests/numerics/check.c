@@ -106,7 +106,8 @@ int num_setup(void **state)
         return -1;
     for (int i = 0; i < 3; i++)
         for (int threads = 1; threads <= 2 && rt_level_named(names[i]); threads++)
-            engines[engine_count++] = (rt_engine){rt_level_named(names[i]), threads == 1 ? NULL : pool};
+            engines[engine_count++] =
+                (rt_engine){.level = rt_level_named(names[i]), .pool = threads == 1 ? NULL : pool};
     return 0;
 }
 

@@ -542,7 +542,7 @@ static void philox_known_answers(void **state)
 
 static void refusals(void **state)
 {
-    rt_engine e = {rt_level_best(), NULL};
+    rt_engine e = {.level = rt_level_best()};
     ir_attrs a = {.n = 0};
     float v = 1;
     ir_type t = num_type(IR_DT_f32, 0);

@@ -64,7 +64,7 @@ static char *run_case(const char *path, const char *input, const pass_info *cons
     ir_error err = {0};
     pass_context pc = {.eval = test_eval, .err = &err};
     char *text = NULL;
-    ir_graph *g = ir_parse(input, strlen(input), path, &err), *out = NULL;
+    ir_graph *g = ir_parse(input, strlen(input), path, NULL, &err), *out = NULL;
 
     if (!g) {
         fail_msg("%s: %s", path, err.text);
