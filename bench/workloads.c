@@ -78,6 +78,13 @@ static tdm_tensor *linear_gelu(tdm_tensor *const *x, tdm_tensor *const *p)
     return tdm_gelu(tdm_linear(x[0], p[0], p[1]));
 }
 
+/* tanh(x W1 + b) W2 of inputs x, W1, b, W2 */
+static tdm_tensor *net(tdm_tensor *const *x, tdm_tensor *const *p)
+{
+    (void)p;
+    return tdm_matmul(tdm_tanh(tdm_add(tdm_matmul(x[0], x[1]), x[2])), x[3]);
+}
+
 static tdm_tensor *mlp_loss(tdm_tensor *const *x, tdm_tensor *const *p)
 {
     tdm_tensor *h = tdm_relu(tdm_linear(x[0], p[0], p[1]));
@@ -123,6 +130,15 @@ static tdm_tensor *mlp_loss(tdm_tensor *const *x, tdm_tensor *const *p)
             P("w", 3072, 768)                                                                \
         }                                                                                    \
     }
+#define NET(tag, m, k, h, n)                                                        \
+    {.name = "net" tag "_fb",                                                       \
+     .kind = BENCH_GRADIENT,                                                        \
+     .model = net,                                                                  \
+     .inputs = {U("x", 101, m, k), F("w1", 102, 0.25f, 0.0f, k, h), U("b", 103, h), \
+                F("w2", 104, 0.25f, 0.0f, h, n)},                                   \
+     .wrt = 14,                                                                     \
+     .with_forward = true,                                                          \
+     .dy = D(m, n)}
 #define MLP(b)                                                                                       \
     {                                                                                                \
         .name = "mlp_train_" #b, .group = BENCH_NETWORKS, .kind = BENCH_TRAIN, .model = mlp_loss,    \
@@ -250,6 +266,8 @@ static const bench_workload workloads[] = {
      .block = bench_block_768,
      .blocks = 12,
      .last = {P("ln.weight", 768), P("ln.bias", 768)}},
+    NET("16", 1, 16, 16, 1),
+    NET("64", 64, 128, 256, 10),
     MLP(128),
     MLP(8),
     {.name = "nanogpt_train",

@@ -4,7 +4,7 @@
 
 expect 0 bench --list
 for name in seed chain_1_fwd chain_10k_fb ew_relu16m ew_gelu4m softmax layernorm logsumexp sum_axis0 matmul_64 linear_8 bmm \
-            linear_gelu mlp_train_8 mlp_train_128 minilm gpt2s nanogpt_train gcn_train; do
+            linear_gelu net16_fb net64_fb mlp_train_8 mlp_train_128 minilm gpt2s nanogpt_train gcn_train; do
     has out "^$name "
 done
 for row in 'seed_fwd +overhead +forward' 'softmax_fb +memory +gradient' 'bmm +matmul +forward' 'gcn_train +networks +train'; do
