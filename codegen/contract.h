@@ -1,6 +1,7 @@
 /* codegen/contract.h: what the files that emit CONTRACT kernels share.
  *
- *   contract.c          the product as matrices with strides, which side lies in lanes, tile sizes, the loops
+ *   contract.c          the loops over units, panels, blocks along k and rows
+ *   contract_shape.c    the product as matrices with strides, which side lies in lanes, tile sizes
  *   contract_pack.c     a panel of B into contiguous memory on the stack
  *   contract_stream.c   B read once where it lies, columns contiguous: turned in registers on the way
  *   contract_tile.c     the register tile: chains of fma along k, and what is done with their results
@@ -10,11 +11,11 @@
 
 #include "codegen/eval.h"
 
-enum { CG_K_BLOCK = 512, CG_MOST_ROWS = 28, CG_MOST_VECTORS = 12, CG_STREAM_ROWS = 3 };
+enum { CG_K_BLOCK = 512, CG_MOST_ROWS = 28, CG_MOST_VECTORS = 12, CG_STREAM_ROWS = 3, CG_LINE = 64 };
 
 /* How the panel of B (k x nr) is read by the tiles. */
 typedef enum {
-    CG_B_DIRECT, /* in place: unit stride along n, and read by few tiles            */
+    CG_B_DIRECT, /* in place: unit stride along n, read by few tiles or in lines (passes/pack.c) */
     CG_B_COPY,   /* packed: unit stride along n                                     */
     CG_B_TURN,   /* packed: unit stride along k, transposed in registers            */
     CG_B_STREAM, /* in place: unit stride along k, transposed in registers, few rows */
@@ -26,6 +27,7 @@ typedef enum {
 typedef struct cg_side {
     ir_ref node;
     int64_t along, k;
+    int64_t group, jump; /* B: `along` holds within groups of so many columns, which are `jump` apart */
     ir_map outer;
     LLVMValueRef base, unit; /* buffer; element offset of the current unit */
 } cg_side;
@@ -41,11 +43,20 @@ typedef struct cg_product {
     int mr, nv;     /* tile: rows, vectors */
     int64_t mb;     /* rows of a unit: a multiple of mr, or m */
     int64_t blocks; /* along k */
+    int ahead;      /* steps of k by which lines of B are asked for early; 0: the processor does it */
     cg_panel_mode mode;
     bool plain;         /* the product is stored as it is */
     LLVMValueRef panel; /* packed B: [block + lanes][nv * lanes] */
     LLVMValueRef part;  /* sums of the blocks so far: [rows][nv * lanes] */
 } cg_product;
+
+/* One way round: rows from dims [m0, m1) of side a, lanes along dims [n0, n1) of side b. */
+typedef struct cg_orientation {
+    ir_map a, b;
+    int m0, m1, n0, n1, m_dim;   /* m_dim is none of a's where m is 1 */
+    int64_t extent[IR_MAX_RANK]; /* of the loop over units, before tiling; the lanes' dims are 1 */
+    int64_t m, n, along_a, along_b, group, jump;
+} cg_orientation;
 
 /* A panel being emitted: `vectors` of columns, the last with `active` lanes. */
 typedef struct cg_panel {
@@ -69,11 +80,21 @@ static inline bool cg_product_in_place(const cg_product *p)
     return p->mode == CG_B_DIRECT || p->mode == CG_B_STREAM;
 }
 
+/* contract_shape.c: the product's dims, strides and orientation; false where only the general form will do.
+ */
+bool cg_product_describe(cg_product *p, cg_orientation *w);
+/* How it is computed: lanes, tile, unit, how B is read. */
+void cg_product_choose(cg_product *p, const cg_orientation *w);
+
 LLVMTypeRef cg_product_vector(const cg_product *p);
 /* Pointer `elements` behind base (of the product's dtype). */
 LLVMValueRef cg_product_at(const cg_product *p, LLVMValueRef base, LLVMValueRef elements);
 LLVMValueRef cg_product_scale(const cg_product *p, LLVMValueRef v, int64_t by); /* v * by */
 LLVMValueRef cg_product_add(const cg_product *p, LLVMValueRef a, LLVMValueRef b);
+
+/* Element offset of vector j of the panel's columns in B. */
+LLVMValueRef cg_product_column(const cg_product *p, const cg_panel *panel, int64_t j);
+int64_t cg_product_vector_offset(const cg_product *p, int64_t j); /* the part of it that is constant */
 
 void cg_product_pack(cg_product *p, const cg_panel *panel);
 /* Rows [row, row + rows) of a panel; row_in_unit: of the part buffer. */

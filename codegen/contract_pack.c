@@ -26,9 +26,8 @@ static void store_panel(const cg_product *p, LLVMValueRef row, int64_t column, L
 static LLVMValueRef source(const cg_product *p, const cg_panel *panel, LLVMValueRef row, int64_t j)
 {
     LLVMValueRef depth = cg_product_add(p, panel->k0, row);
-    LLVMValueRef column = cg_product_add(p, panel->column, cg_i64(p->k->c, j * p->k->c->lanes));
     LLVMValueRef at = cg_product_add(p, p->b.unit, cg_product_scale(p, depth, p->b.k));
-    return cg_product_add(p, at, cg_product_scale(p, column, p->b.along));
+    return cg_product_add(p, at, cg_product_column(p, panel, j));
 }
 
 static void pack_rows(cg_product *p, const cg_panel *panel)

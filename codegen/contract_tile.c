@@ -22,7 +22,8 @@ static LLVMValueRef load_b(cg_tile *t, LLVMValueRef at, int u, int j)
 {
     cg_product *p = t->p;
     cg *c = p->k->c;
-    int64_t offset = u * b_step(p) + (int64_t)j * c->lanes;
+    int64_t lane = p->mode == CG_B_DIRECT ? cg_product_vector_offset(p, j) : (int64_t)j * c->lanes;
+    int64_t offset = u * b_step(p) + lane;
 
     if (p->mode == CG_B_DIRECT) {
         p->k->mask = j == t->vectors - 1 ? cg_const_mask(p->k, t->panel->active) : NULL;
@@ -45,6 +46,22 @@ LLVMValueRef cg_tile_row(cg_tile *t, LLVMValueRef k, int i, int u)
     return cg_splat(c, cg_load_scalar(c, at, p->dtype));
 }
 
+/* The lines that the tile reads p->ahead steps later: the first of several tiles brings a panel near. */
+static void prefetch_lines(const cg_tile *t, LLVMValueRef at, int u)
+{
+    const cg_product *p = t->p;
+    cg *c = p->k->c;
+    LLVMTypeRef ptr = LLVMPointerTypeInContext(c->ctx, 0), i32 = LLVMInt32TypeInContext(c->ctx);
+    LLVMValueRef read = LLVMConstInt(i32, 0, 0), near = LLVMConstInt(i32, 3, 0),
+                 data = LLVMConstInt(i32, 1, 0);
+
+    for (int j = 0; j < t->vectors; j += (int)p->b.group / c->lanes) {
+        int64_t offset = (u + p->ahead) * b_step(p) + cg_product_vector_offset(p, j);
+        LLVMValueRef line = cg_product_at(p, at, cg_i64(c, offset));
+        cg_intrinsic(c, "llvm.prefetch", &ptr, 1, (LLVMValueRef[]){line, read, near, data}, 4);
+    }
+}
+
 /* Steps [k, k + count) of every chain. */
 static void chain_steps(cg_tile *t, LLVMValueRef k, int count)
 {
@@ -57,6 +74,8 @@ static void chain_steps(cg_tile *t, LLVMValueRef k, int count)
     }
     LLVMValueRef b = cg_product_at(p, t->b, cg_product_scale(p, k, b_step(p))), column[CG_MOST_VECTORS];
     for (int u = 0; u < count; u++) {
+        if (p->ahead)
+            prefetch_lines(t, b, u);
         for (int j = 0; j < t->vectors; j++)
             column[j] = load_b(t, b, u, j);
         for (int i = 0; i < t->rows; i++) {
@@ -241,8 +260,7 @@ void cg_product_tile(cg_product *p, const cg_panel *panel, LLVMValueRef row, LLV
     t.b = p->panel;
     if (cg_product_in_place(p)) {
         LLVMValueRef b = cg_product_add(p, p->b.unit, cg_product_scale(p, panel->k0, p->b.k));
-        LLVMValueRef column = p->n == 1 ? panel->column : cg_product_scale(p, panel->column, p->b.along);
-        t.b = cg_product_at(p, p->b.base, cg_product_add(p, b, column));
+        t.b = cg_product_at(p, p->b.base, cg_product_add(p, b, cg_product_column(p, panel, 0)));
     }
     chains(&t);
     if (p->plain) {

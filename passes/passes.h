@@ -26,7 +26,7 @@ typedef struct pass_info {
     pass_fn *run;
 } pass_info;
 
-/* widen simplify fold cse dce remat fuse plan (as it turns out best); ends with a NULL name */
+/* widen simplify fold cse dce pack remat fuse plan (as it turns out best); ends with a NULL name */
 extern const pass_info pass_pipeline[];
 extern const pass_info pass_extra[]; /* runnable by name only (gradient); ends with a NULL name */
 const pass_info *pass_find(const char *name);

@@ -15,6 +15,7 @@ const pass_info pass_pipeline[] = {
     {"fold", "constants computed now", pass_fold},
     {"cse", "equal nodes become one", pass_cse},
     {"dce", "unused nodes go", pass_dce},
+    {"pack", "constant weights of products laid out as kernels read them", pass_pack},
     {"remat", "values computed again to fit the memory budget", pass_remat},
     {"fuse", "nodes grouped into kernels", pass_fuse},
     {"plan", "buffers placed in one arena", pass_plan},

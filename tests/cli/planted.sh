@@ -58,6 +58,13 @@ graph @gradient(%x: f32[9]) -> (f32[9]) {
   return y: %y
 }
 TDM
+cat >weights.tdm <<TDM
+graph @weights(%x: f32[9,64]) -> (f32[9,64]) {
+  %w = constant {data=[$(seq -s, 4096)]} : f32[64,64]                ; weights.c:2
+  %y = dot_general %x, %w {lhs_k=[1], rhs_k=[1]} : f32[9,64]         ; weights.c:3
+  return y: %y
+}
+TDM
 
 # ERROR  MODEL  PASS  OP  LINE  further options
 while read -r error model pass op line more; do
@@ -86,6 +93,7 @@ fold                slices     fold      exp         slices.c:8
 cse-attrs           slices     cse       slice       slices.c:6
 cse-order           neg        cse       sub         neg.c:5
 dce                 step       dce       sub         step.c:5
+pack                weights    pack      dot_general weights.c:3
 fuse                neg        fuse      mul         neg.c:6
 plan-in-place       place      plan      dot_general place.c:3
 plan-assign         assign     plan      dot_general assign.c:4

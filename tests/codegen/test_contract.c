@@ -112,6 +112,39 @@ static void test_masked(void **state)
     }
 }
 
+/* B in groups of columns that are a jump apart: lines as pass pack lays weights out, read where they lie, and
+ * wider groups, which are copied or turned; few rows, many, and blocks along k. */
+static void test_groups(void **state)
+{
+    static const struct {
+        int64_t m, k, groups, width;
+        ir_dtype dtype;
+    } cases[] = {
+        {1, 40, 9, 16, IR_DT_f32},    {1, 1030, 13, 16, IR_DT_f32}, {2, 515, 3, 16, IR_DT_f32},
+        {8, 300, 5, 16, IR_DT_f32},   {13, 600, 4, 16, IR_DT_f32},  {70, 1100, 3, 16, IR_DT_f32},
+        {5, 530, 5, 8, IR_DT_f64},    {50, 40, 2, 16, IR_DT_f32},   {40, 70, 3, 48, IR_DT_f32},
+        {300, 270, 2, 48, IR_DT_f32}, {9, 33, 3, 112, IR_DT_f32},   {7, 20, 4, 24, IR_DT_f32},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int turned = 0; turned < 2; turned++) { /* [groups, k, width] or [groups, width, k] */
+            ir_graph *g = graph();
+            int64_t k = cases[i].k, w = cases[i].width;
+            const int64_t xs[2] = {cases[i].m, k}, zs[3] = {cases[i].groups, turned ? w : k, turned ? k : w};
+            ir_attrs a = {.nk = 1, .dot = {.lhs_k = {1}, .rhs_k = {turned ? 2 : 1}}};
+            ir_val y = ir_e_dot(&g->sink, test_input(g, "x", ir_type_make(cases[i].dtype, 2, xs)),
+                                test_input(g, "z", ir_type_make(cases[i].dtype, 3, zs)), &a);
+            const int64_t ys[2] = {cases[i].m, cases[i].groups * w};
+            ir_val bias = test_input(g, "bias", ir_type_make(cases[i].dtype, 1, &ys[1]));
+            y = ir_e_reshape(&g->sink, y, 2, ys);
+            if (i % 2)
+                y = ir_e_relu(&g->sink, ir_e_add(&g->sink, y, ir_e_broadcast(&g->sink, bias, 2, ys)));
+            test_output(g, y);
+            check(g);
+        }
+}
+
 /* several batch, m, n and k axes, some in orders that do not merge */
 static void test_axes(void **state)
 {
@@ -170,8 +203,8 @@ static void test_update(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain), cmocka_unit_test(test_consumers), cmocka_unit_test(test_masked),
-        cmocka_unit_test(test_axes),  cmocka_unit_test(test_update),
+        cmocka_unit_test(test_plain),  cmocka_unit_test(test_consumers), cmocka_unit_test(test_masked),
+        cmocka_unit_test(test_groups), cmocka_unit_test(test_axes),      cmocka_unit_test(test_update),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

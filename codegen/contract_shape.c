@@ -1,0 +1,301 @@
+/* codegen/contract_shape.c: a product as matrices with strides, and how it is computed.
+ *
+ *   x[b, s, k] w[n, k]   ->   m = b s rows (where they merge), n columns with strides along n and along k
+ *
+ * Which side lies in lanes is free: where B has no unit stride along n and there are few rows, the sides
+ * change places, so that the small side is packed and the big one is streamed by scalar loads.  Columns may
+ * come in groups: panels of whole lines, as passes/pack.c lays constant weights out. */
+#include "codegen/contract.h"
+
+#include <string.h>
+
+/* ---- the product as matrices ---- */
+
+static bool listed(const int8_t *list, int n, int axis)
+{
+    for (int i = 0; i < n; i++)
+        if (list[i] == axis)
+            return true;
+    return false;
+}
+
+/* Strides of operand o over the dims of the result; *own: how many free axes it has. */
+static ir_map operand_map(const cg_product *p, int o, int first_free, int *own)
+{
+    const ir_graph *g = p->k->g;
+    const ir_node *n = &g->nodes[p->k->k->root];
+    const ir_attrs *a = n->attrs;
+    const ir_type *t = &g->nodes[n->x[o]].type;
+    const int8_t *batch = o ? a->dot.rhs_batch : a->dot.lhs_batch, *along = o ? a->dot.rhs_k : a->dot.lhs_k;
+    int64_t strides[IR_MAX_RANK];
+    ir_map m = p->identity;
+    int dim = first_free;
+
+    ir_type_strides(t, strides);
+    for (int j = 0; j < IR_MAX_RANK; j++)
+        m.stride[j] = j < a->n ? strides[batch[j]] : 0;
+    for (int i = 0; i < t->rank; i++)
+        if (!listed(batch, a->n, i) && !listed(along, a->nk, i))
+            m.stride[dim++] = strides[i];
+    *own = dim - first_free;
+    m.base = 0;
+    return m;
+}
+
+/* Merges dims [first, last) for the terms and the operand; false where the operand does not follow. */
+static bool merge_rows(const cg_product *p, const ir_map *operand, int first, int last, int64_t *extent)
+{
+    const int64_t *e = p->identity.extent;
+    int inner = -1;
+    int64_t count = 1;
+
+    cg_collapse(p->k, first, last, extent);
+    for (int d = last - 1; d >= first; d--) {
+        if (e[d] <= 1)
+            continue;
+        if (extent[d] > 1) { /* a group starts here, going outwards */
+            inner = d;
+            count = e[d];
+            continue;
+        }
+        if (inner < 0 || operand->stride[d] != operand->stride[inner] * count)
+            return false;
+        count *= e[d];
+    }
+    return true;
+}
+
+/* Whether the operand steps evenly through the lanes' dims taken as one run, or through groups of whole lines
+ * that are one jump apart. */
+static bool even_run(const cg_product *p, cg_orientation *w)
+{
+    int64_t line = CG_LINE / (int64_t)ir_dtype_size(p->dtype), expect = 0, count = 1;
+    bool seen = false, grouped = false;
+
+    w->along_b = 1;
+    for (int d = w->n1 - 1; d >= w->n0; d--) {
+        int64_t e = p->identity.extent[d], stride = w->b.stride[d];
+        if (e <= 1)
+            continue;
+        if (!seen) {
+            w->along_b = stride;
+        } else if (stride != expect) {
+            if (grouped || count % line != 0)
+                return false;
+            grouped = true;
+            w->group = count;
+            w->jump = stride;
+        }
+        expect = stride * e;
+        count *= e;
+        seen = true;
+    }
+    w->n = count;
+    if (!grouped)
+        w->group = count;
+    return true;
+}
+
+static bool orient(const cg_product *p, cg_orientation *w)
+{
+    if (!even_run(p, w))
+        return false;
+    memcpy(w->extent, p->identity.extent, sizeof w->extent);
+    if (!merge_rows(p, &w->a, w->m0, w->m1, w->extent))
+        return false;
+    w->m_dim = w->m1 - 1;
+    for (int d = w->m0; d < w->m1; d++)
+        if (w->extent[d] > 1)
+            w->m_dim = d; /* the innermost group is tiled, others are looped over */
+    w->m = w->m1 > w->m0 ? w->extent[w->m_dim] : 1;
+    w->along_a = w->m > 1 ? w->a.stride[w->m_dim] : 0;
+    for (int d = w->n0; d < w->n1; d++)
+        w->extent[d] = 1;
+    return true;
+}
+
+/* ---- choices ---- */
+
+/* LINES_AHEAD: linear_8 with weights in memory takes 0.74 instead of 0.92 ms. */
+enum { LINES_AHEAD = 32 };
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* Lanes for a run of n: no wider than twice what is needed, and one register wide. */
+static int choose_lanes(const cg_product *p, int64_t n)
+{
+    int lanes = p->k->c->lanes;
+
+    if (p->dtype == IR_DT_f64 && lanes > 4)
+        lanes /= 2;
+    while (lanes > 4 && n <= lanes / 2)
+        lanes /= 2;
+    return n == 1 ? 1 : lanes; /* one column: values do not vary along the lanes */
+}
+
+/* Registers for sums: 28 of 32 where vectors are 64 bytes wide, else 12 of 16. */
+static int sum_registers(const cg_product *p)
+{
+    return (int64_t)p->k->c->lanes * (int64_t)ir_dtype_size(p->dtype) >= 64 ? 28 : 12;
+}
+
+/* Rows of A a multiple of 2 KiB apart fall into few sets of the first cache: no more of them than it has
+ * ways. */
+static bool rows_collide(const cg_product *p)
+{
+    return p->a.k == 1 && p->depth >= 128 && p->a.along * (int64_t)ir_dtype_size(p->dtype) % 2048 == 0;
+}
+
+static void choose_tile(cg_product *p)
+{
+    int room = sum_registers(p);
+    int64_t vectors = ceil_div(p->n, p->k->c->lanes);
+
+    if (p->mode == CG_B_STREAM) {
+        p->mr = (int)p->m;
+        p->nv = vectors > 1 ? 2 : 1;
+        return;
+    }
+    if (p->k->c->lanes == 1)
+        room = 8;
+    p->nv = vectors >= 2 && room > 8 ? 2 : 1;
+    if (rows_collide(p) && vectors >= 3 && room >= 24)
+        p->nv = 3;
+    int64_t tiles = ceil_div(p->m, p->nv == 3 ? 8 : room / p->nv);
+    p->mr = (int)ceil_div(p->m, tiles);
+    int64_t wide = room / p->mr; /* few rows: more columns instead */
+    if (wide > CG_MOST_VECTORS)
+        wide = CG_MOST_VECTORS;
+    if (wide > vectors)
+        wide = vectors;
+    if (wide > p->nv)
+        p->nv = (int)wide;
+    while (p->b.group < p->n && p->b.group % (p->nv * p->k->c->lanes) &&
+           (p->nv * p->k->c->lanes) % p->b.group)
+        p->nv--; /* a tile's columns begin at a group, or lie in one */
+}
+
+/* A panel's rows follow one another in B: packing would change nothing. */
+static bool lies_in_lines(const cg_product *p)
+{
+    return p->b.along == 1 && p->b.k == p->b.group &&
+           p->b.group * (int64_t)ir_dtype_size(p->dtype) == CG_LINE;
+}
+
+static void choose_mode(cg_product *p)
+{
+    bool read_once = p->m <= 2 * p->mr || lies_in_lines(p);
+
+    if (p->mode == CG_B_STREAM)
+        return;
+    if (p->n == 1 || p->b.along == 1)
+        p->mode = read_once ? CG_B_DIRECT : CG_B_COPY;
+    else if (p->b.k == 1 && p->k->c->lanes > 1)
+        p->mode = CG_B_TURN;
+    else
+        p->mode = CG_B_GATHER;
+}
+
+/* Rows of a unit: enough to pay for packing, few enough to give threads something to share. */
+static void choose_rows(cg_product *p, int64_t outer)
+{
+    int64_t panels = ceil_div(p->n, (int64_t)p->nv * p->k->c->lanes), most = p->m;
+
+    if (p->blocks > 1 && most > 256)
+        most = 256; /* the part buffer is mb rows */
+    while (outer * panels * ceil_div(p->m, most) < 8 && most > 8 * p->mr && most > 64)
+        most = ceil_div(most, 2);
+    p->mb = ceil_div(most, p->mr) * p->mr;
+    if (p->mb > p->m)
+        p->mb = p->m;
+}
+
+/* Few rows, and lanes along columns that are contiguous: B can be read as it lies (contract_stream.c). */
+static bool can_stream(const cg_product *p, const cg_orientation *w, int64_t k_stride)
+{
+    return w->m <= CG_STREAM_ROWS && w->n > 1 && w->group == w->n && w->along_b != 1 && k_stride == 1 &&
+           p->k->c->lanes > 1;
+}
+
+/* Which way round: lanes along n, unless only the other way gives unit strides or little packing. */
+static bool better_turned(const cg_product *p, const cg_orientation *w, const cg_orientation *t,
+                          const int64_t k_strides[2])
+{
+    if (can_stream(p, w, k_strides[1]))
+        return false;
+    if (can_stream(p, t, k_strides[0]) && t->n >= 16)
+        return true;
+    if (w->along_b == 1 || w->n < 2)
+        return false;
+    return t->n >= 2 && t->m >= 4 * t->n && t->n <= 64 && p->depth >= 16;
+}
+
+static void take(cg_product *p, const cg_orientation *w, const int64_t k_strides[2], bool turned)
+{
+    const ir_node *n = &p->k->g->nodes[p->k->k->root];
+
+    p->m = w->m;
+    p->n = w->n;
+    p->m_dim = w->m_dim;
+    p->n_dim = w->n1 - 1;
+    p->a = (cg_side){.node = n->x[turned], .along = w->along_a, .k = k_strides[turned], .outer = w->a};
+    p->b = (cg_side){.node = n->x[!turned], .along = w->along_b, .k = k_strides[!turned], .outer = w->b};
+    p->b.group = w->group;
+    p->b.jump = w->jump;
+    for (int d = w->n0; d < w->n1; d++)
+        p->a.outer.stride[d] = p->b.outer.stride[d] = 0;
+    if (w->m > 1)
+        p->a.outer.stride[w->m_dim] = p->b.outer.stride[w->m_dim] = 0;
+}
+
+bool cg_product_describe(cg_product *p, cg_orientation *w)
+{
+    const ir_graph *g = p->k->g;
+    const ir_node *n = &g->nodes[p->k->k->root];
+    const ir_type *x = &g->nodes[n->x[0]].type, *z = &g->nodes[n->x[1]].type;
+    int64_t xs[IR_MAX_RANK], zs[IR_MAX_RANK];
+    ir_dot d;
+    int own[2], nb = n->attrs->n;
+
+    ir_type_strides(x, xs);
+    ir_type_strides(z, zs);
+    ir_dot_describe(n->attrs, x, xs, z, zs, &d);
+    if (d.nk > 1)
+        return false;
+    p->depth = d.k;
+    const int64_t ks[2] = {d.nk ? d.kl[0] : 1, d.nk ? d.kr[0] : 1};
+    ir_map lhs = operand_map(p, 0, nb, &own[0]), rhs = operand_map(p, 1, nb + own[0], &own[1]);
+    int m0 = nb, n0 = nb + own[0], n1 = n0 + own[1];
+    cg_orientation straight = {.a = lhs, .b = rhs, .m0 = m0, .m1 = n0, .n0 = n0, .n1 = n1};
+    cg_orientation turned = {.a = rhs, .b = lhs, .m0 = n0, .m1 = n1, .n0 = m0, .n1 = n0};
+    bool can = orient(p, &straight) && n1 > n0, can_turn = orient(p, &turned) && n0 > m0;
+    if (!can && !can_turn)
+        return false;
+    bool turn = !can || (can_turn && better_turned(p, &straight, &turned, ks));
+    *w = turn ? turned : straight;
+    take(p, w, ks, turn);
+    return true;
+}
+
+void cg_product_choose(cg_product *p, const cg_orientation *w)
+{
+    int64_t outer = 1;
+
+    p->k->c->lanes = choose_lanes(p, p->n);
+    if (can_stream(p, w, p->b.k)) { /* 32-byte vectors */
+        int lanes = 32 / (int)ir_dtype_size(p->dtype);
+        p->mode = CG_B_STREAM;
+        p->k->c->lanes = p->k->c->lanes < lanes ? p->k->c->lanes : lanes;
+    }
+    choose_tile(p);
+    choose_mode(p);
+    if (lies_in_lines(p) && p->m > p->mr)
+        p->ahead = LINES_AHEAD;
+    p->blocks = ceil_div(p->depth, CG_K_BLOCK);
+    for (int d = 0; d < p->identity.rank; d++)
+        outer *= d == p->m_dim && p->m > 1 ? 1 : w->extent[d];
+    choose_rows(p, outer);
+}
