@@ -87,7 +87,8 @@ static ir_ref panels(pass_context *pc, const ir_node *n, int axis, ir_graph *out
         ir_fail(&out->error, IR_ENOMEM, "out of memory laying out a constant of %zu bytes",
                 ir_type_bytes(&to));
     } else {
-        *(uint8_t *)y ^= IR_PLANTED("pack"); /* the lowest bit of the first weight */
+        if (IR_PLANTED("pack")) /* the sign of the first weight */
+            ((uint8_t *)y)[ir_dtype_size((ir_dtype)n->type.dtype) - 1] ^= 0x80;
         a.constant.data = y;
         a.constant.bytes = ir_type_bytes(&to);
         pass_copy_origin(n, out);

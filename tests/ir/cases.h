@@ -21,6 +21,22 @@ typedef struct node_case {
     const char *message;
 } node_case;
 
+/* A custom op of the cases: matrices change their axes. */
+static inline ir_status turned_infer(const ir_custom *c, const ir_attrs *a, const ir_type *const *x, int n,
+                                     ir_type *out, ir_error *e)
+{
+    (void)a;
+    if (n != 1 || x[0]->rank != 2)
+        return ir_fail(e, IR_ESHAPE, "custom: %s: a matrix is needed", c->name);
+    *out = *x[0];
+    out->dims[0] = x[0]->dims[1];
+    out->dims[1] = x[0]->dims[0];
+    return IR_OK;
+}
+static const ir_custom turned = {.name = "turned", .infer = turned_infer};
+static const ir_custom *const case_custom_list[] = {&turned};
+static const ir_customs case_customs = {case_custom_list, 1};
+
 static const node_case good_nodes[] = {
     {"", "constant {data=[0x1p+0,-0x1.8p+1,inf,nan]} : f32[4]", NULL},
     {"", "constant {splat=true} : bool[2,3]", NULL},
@@ -125,6 +141,8 @@ static const node_case good_nodes[] = {
     {"%a: u8[3]", "cummin %a {axis=0, reverse=1} : u8[3]", NULL},
     {"%a: f32[n,3], %b: f32[n,3]", "linear_scan %a, %b {axis=0, reverse=1} : f32[n,3]", NULL},
     {"%a: f32[n,3]", "argsort %a {descending=1} : i64[n,3]", NULL},
+    {"%a: f32[n,3]", "custom %a {call=turned} : f32[3,n]", NULL},
+    {"%a: bool[2,3]", "custom %a {call=turned, params=[0x1p+0,nan]} : bool[3,2]", NULL},
     {"%a: f32[4,n], %b: f32[n,6]", "dot_general %a, %b {lhs_k=[1], rhs_k=[0]} : f32[4,6]", NULL},
     {"%a: f64[b,3,5], %b: f64[5,7,b]",
      "dot_general %a, %b {lhs_batch=[0], rhs_batch=[2], lhs_k=[2], rhs_k=[0]} : f64[b,3,7]", NULL},
@@ -318,6 +336,9 @@ static const node_case bad_nodes[] = {
     {"%a: i32[2]", "linear_scan %a, %a {axis=0} : i32[2]", "linear_scan: operand 0 is i32[2]; its dtype"},
     {"%a: f32[]", "argsort %a : i64[]", "argsort: it needs an axis to sort, not f32[]"},
     {"%a: f32[2]", "argsort %a {descending=7} : i64[2]", "argsort: descending must be 0 or 1, not 7"},
+    {"%a: f32[2]", "custom %a {call=turned} : f32[2]", "custom: turned: a matrix is needed"},
+    {"", "custom {call=turned} : f32[2]", "custom: turned: it takes 1 to 8 operands, not 0"},
+    {"%a: f32[2]", "custom %a {call=round} : f32[2]", "custom: there is no custom op 'round' (turned)"},
     {"%a: bool[2,3]", "argmax %a {axes=[1]} : i64[2]", "argmax: operand 0 is bool[2,3]; its dtype"},
     {"%a: f32[2,3]", "argmax %a {axes=[0,0]} : i64[3]", "argmax: axes holds axis 0 twice"},
     {"%a: f32[4,5], %b: f32[6,7]", "dot_general %a, %b {lhs_k=[1], rhs_k=[0]} : f32[4,7]",
@@ -359,7 +380,7 @@ static inline char *case_text(const node_case *c)
 static inline ir_graph *parse(const char *text, ir_error *e)
 {
     memset(e, 0, sizeof *e);
-    return ir_parse(text, strlen(text), "t.tdm", NULL, e);
+    return ir_parse(text, strlen(text), "t.tdm", &case_customs, e);
 }
 
 /* Marks the op that a case is about. */
