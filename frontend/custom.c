@@ -176,8 +176,11 @@ static void gradient_in(const fe_custom *c, ir_sink *s, const ir_attrs *a, const
                            .borrowed = true};
         ctx->open = own;
     }
+    /* a graph's gradients have gradients whatever the mode; eagerly it says whether they are recorded */
+    bool mode = tdm_grad_mode(ctx, ctx->rt.grad_mode || s != &ctx->rt.sink);
     rt_scope_open(&ctx->rt);
     call_gradient(c, a, x, n, y, dy, need, dx);
+    tdm_grad_mode(ctx, mode);
     for (int i = 0; i < n && s == &ctx->rt.sink; i++)
         if (is_new(dx, i, x, n, y, dy))
             rt_keep(rt_tensor_of(dx[i]));

@@ -141,6 +141,33 @@ static void gradients_have_gradients(void **state)
     close_context(ctx);
 }
 
+/* A graph is differentiated whatever the grad mode, and so is what a rule appends to it. */
+static void grad_mode_is_not_the_graphs(void **state)
+{
+    tdm_context *ctx = open_with_ops();
+    tdm_tensor *second[2];
+
+    (void)state;
+    for (int on = 0; on < 2; on++) {
+        tdm_graph *g = tdm_graph_open(ctx, "second");
+        tdm_tensor *x = tdm_input(ctx, "x", TDM_F32, tdm_shape(7)), *dx, *ddx, *sum;
+        tdm_tensor *y = tdm_sum(tdm_pow_scalar(scaled(x, 2), 3), tdm_all_axes(), false);
+        tdm_grad_mode(ctx, on);
+        tdm_gradients(&y, NULL, 1, &x, 1, &dx, 0);
+        tdm_grad_mode(ctx, true);
+        sum = tdm_sum(dx, tdm_all_axes(), false);
+        tdm_gradients(&sum, NULL, 1, &x, 1, &ddx, 0);
+        tdm_output(ctx, "ddx", ddx);
+        built b = build_graph(ctx, g);
+        tdm_exec_bind(b.e, "x", numbers(ctx, tdm_shape(7), 3));
+        assert_int_equal(tdm_exec_run(b.e), TDM_OK);
+        second[on] = tdm_mul_scalar(tdm_exec_output(b.e, "ddx"), 1);
+        free_built(&b);
+    }
+    assert_same(second[0], second[1]);
+    close_context(ctx);
+}
+
 static void operands_without_a_gradient(void **state)
 {
     tdm_context *ctx = open_with_ops();
@@ -304,6 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_engines_call_it),
         cmocka_unit_test(gradients_have_gradients),
+        cmocka_unit_test(grad_mode_is_not_the_graphs),
         cmocka_unit_test(operands_without_a_gradient),
         cmocka_unit_test(equal_calls_are_one_and_constants_fold),
         cmocka_unit_test(texts_name_it),
