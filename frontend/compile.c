@@ -8,7 +8,8 @@
 
 static const tdm_loc nowhere = {NULL, 0};
 
-/* Folding computes on the eager kernels: there is no second copy of the arithmetic. */
+/* Folding computes on the eager kernels: there is no second copy of the arithmetic.  A custom call that fails
+ * is not folded: it fails when it runs. */
 static ir_status fold_eval(void *user, ir_op op, const ir_attrs *a, const ir_type *const *xt,
                            const void *const *x, int n, const ir_type *yt, void *y)
 {
@@ -21,7 +22,9 @@ static ir_status fold_eval(void *user, ir_op op, const ir_attrs *a, const ir_typ
         at[i] = &in[i];
     }
     rt_array out = rt_array_of(yt, y);
-    return rt_compute(user, op, a, at, n, &out);
+    rt_engine engine = *(const rt_engine *)user;
+    engine.err = NULL;
+    return rt_compute(&engine, op, a, at, n, &out);
 }
 
 pass_context fe_pass_context(tdm_context *ctx)
@@ -112,6 +115,16 @@ static bool bind_captures(tdm_program *p, const tdm_graph *source, const ir_grap
     return true;
 }
 
+/* Without any, a run would have nothing to do. */
+static bool has_results(const ir_graph *g)
+{
+    bool found = g->output_count > 0 || g->assign_count > 0;
+
+    for (ir_ref r = 0; r < g->count && !found; r++)
+        found = ir_has_effects(&g->nodes[r]);
+    return found;
+}
+
 static tdm_program *compile(tdm_graph *source, const char *const *dims, bool apart)
 {
     if (!source)
@@ -123,7 +136,7 @@ static tdm_program *compile(tdm_graph *source, const char *const *dims, bool apa
         fe_fail(ctx, nowhere, IR_ESTATE, "compile: graph '%s' is still open", source->g->name);
         return NULL;
     }
-    if (source->g->output_count == 0 && source->g->assign_count == 0) {
+    if (!has_results(source->g)) {
         fe_fail(ctx, nowhere, IR_ESTATE, "compile: graph '%s' has no outputs and no assigns",
                 source->g->name);
         return NULL;

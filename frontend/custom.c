@@ -269,7 +269,7 @@ tdm_status tdm_custom_register(tdm_context *ctx, const tdm_custom_op *op)
     c->op = *op;
     c->op.name = c->name;
     c->ctx = ctx;
-    c->ir = (ir_custom){c->name, infer, forward, op->gradient ? vjp : NULL};
+    c->ir = (ir_custom){c->name, op->has_effects, infer, forward, op->gradient ? vjp : NULL};
     return TDM_OK;
 }
 
@@ -294,6 +294,21 @@ static void unknown(fe_call *c, const char *name)
             known);
 }
 
+/* What does not depend on the operands. */
+static bool callable(fe_call *c, const ir_custom *op, int n, const double *params, int param_count)
+{
+    const char *why = n > IR_MAX_OPERANDS          ? "more than 8 operands"
+                      : param_count > 0 && !params ? "params is NULL"
+                                                   : NULL;
+
+    if (why)
+        fe_fail(c->ctx, c->at, IR_EARG, "custom: %s: %s", op->name, why);
+    else if (op->effects && c->ctx->checkpoint_depth)
+        fe_fail(c->ctx, c->at, IR_ESTATE,
+                "custom: %s has effects, and a checkpointed region would call it again", op->name);
+    return tdm_ok(c->ctx);
+}
+
 tdm_tensor *tdm_custom(const char *name, tdm_tensor *const *x, int n, const double *params, int param_count,
                        tdm_loc at)
 {
@@ -308,11 +323,8 @@ tdm_tensor *tdm_custom(const char *name, tdm_tensor *const *x, int n, const doub
         unknown(&c, name);
         return fe_end(&c, 0);
     }
-    if (n > IR_MAX_OPERANDS || (param_count > 0 && !params)) {
-        fe_fail(ctx, at, IR_EARG, "custom: %s: %s", name,
-                n > IR_MAX_OPERANDS ? "more than 8 operands" : "params is NULL");
+    if (!callable(&c, op, n, params, param_count))
         return fe_end(&c, 0);
-    }
     for (int i = 0; i < n; i++)
         v[i] = fe_use(&c, x[i], "x");
     return fe_end(&c, ir_e_custom(c.s, op, v, n, params, param_count));

@@ -239,7 +239,8 @@ static tdm_status prepare(tdm_exec *e)
 
 static tdm_status custom_failed(tdm_exec *e)
 {
-    return fe_fail(e->program->ctx, nowhere, e->x->error.status, "exec_run: %s", e->x->error.text);
+    tdm_loc at = {e->x->failed->loc.file, e->x->failed->loc.line};
+    return fe_fail(e->program->ctx, at, e->x->error.status, "exec_run: %s", e->x->error.text);
 }
 
 tdm_status tdm_exec_run(tdm_exec *e)

@@ -110,7 +110,7 @@ double ir_repeated_flops(const ir_graph *g)
     for (ir_ref r = 0; slot && r < g->count; r++) {
         ir_class cls = ir_ops[g->nodes[r].op].cls;
         same[r] = g->nodes[r].op == IR_checkpoint ? same[without_checkpoints(g, r)] : r;
-        if (cls == IR_LEAF || same[r] != r)
+        if (cls == IR_LEAF || same[r] != r || ir_has_effects(&g->nodes[r]))
             continue;
         uint64_t h = hash_node(g, r, same);
         while (slot[h & (size - 1)] != IR_NONE && !equal_nodes(g, slot[h & (size - 1)], r, same))

@@ -20,6 +20,11 @@ ir_val ir_e_custom(ir_sink *s, const ir_custom *op, const ir_val *x, int n, cons
     return ir_emit(s, IR_custom, &a, x, n);
 }
 
+bool ir_has_effects(const ir_node *n)
+{
+    return n->op == IR_custom && n->attrs->custom.op->effects;
+}
+
 void ir_vjp_custom(ir_sink *s, const ir_vjp_call *c)
 {
     const ir_custom *op = c->a->custom.op;

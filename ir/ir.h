@@ -276,11 +276,12 @@ void ir_vjp(ir_sink *s, ir_op op, const ir_attrs *a, const ir_val *x, int n, ir_
 
 /* ---- custom calls ------------------------------------------------------------------------------------ */
 
-/* A function of its operands and parameters that is none of the table's: all that `custom` nodes know of it.
- * It must be a function: calls with equal operands may become one, be folded, or be made again.  Lives longer
- * than every graph and program that names it. */
+/* A function that is none of the table's: all that `custom` nodes know of it.  Without effects, calls with
+ * equal operands may become one, be left out, be folded, or be made again.  Lives longer than every graph and
+ * program that names it. */
 struct ir_custom {
     const char *name;
+    bool effects; /* it does more than give a value: every call is made, once and in the order of the nodes */
     ir_status (*infer)(const ir_custom *c, const ir_attrs *a, const ir_type *const *x, int n, ir_type *out,
                        ir_error *e);
     /* Row-major operands and result, of the inferred types.  May be called by several threads at once. */
@@ -314,6 +315,8 @@ typedef struct ir_node {
 
 /* Operands whose elements the value depends on, from the front: checkpoint only waits for its second. */
 int ir_operands_read(const ir_node *n);
+/* A custom call that does more than give its value. */
+bool ir_has_effects(const ir_node *n);
 
 typedef struct ir_output {
     const char *name;

@@ -109,10 +109,10 @@ static bool table_open(table *t, ir_graph *out, uint32_t nodes)
     return true;
 }
 
-/* Inputs and variables are themselves. */
+/* Inputs, variables and calls with effects are themselves. */
 static bool is_single(const ir_node *n)
 {
-    return n->op == IR_input || n->op == IR_variable ||
+    return n->op == IR_input || n->op == IR_variable || ir_has_effects(n) ||
            (n->op == IR_constant && n->attrs->constant.bytes > BIG_CONSTANT);
 }
 

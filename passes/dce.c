@@ -3,8 +3,8 @@
  *   %2 = exp %x   %3 = neg %x   return %3      ->      %2 = neg %x   return %2
  *
  * in:  any verified graph.
- * out: every node is an input, a variable, or reached from an output or an assign; the others keep their
- * order. Cost: one pass backward to mark, one forward to copy. */
+ * out: every node is an input, a variable, a custom call with effects, or reached from one of those, an
+ * output or an assign; they keep their order.  Cost: one pass backward to mark, one forward to copy. */
 #include "ir/plant.h"
 #include "passes/all.h"
 #include "passes/rebuild.h"
@@ -26,6 +26,7 @@ static uint8_t *mark_live(const ir_graph *in, ir_graph *out)
     for (ir_ref r = in->count; r-- > 0;) {
         const ir_node *n = &in->nodes[r];
         live[r] |= n->op == IR_input || n->op == IR_variable; /* the argument list stays as it is */
+        live[r] |= ir_has_effects(n);
         for (int i = 0; live[r] && i < n->n; i++) {
             live[n->x[i]] = 1;
         }

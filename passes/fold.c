@@ -209,7 +209,9 @@ static ir_ref fold_node(folding *f, const ir_graph *in, ir_ref r, const ir_ref *
     const ir_node *n = &in->nodes[r];
     ir_ref x[IR_MAX_RANK], folded = IR_NONE;
 
-    if (f->pc->eval && n->n > 0 && n->n <= MAX_OPERANDS && pass_map_operands(in, r, map, x)) {
+    bool may = f->pc->eval && n->n > 0 && n->n <= MAX_OPERANDS && !ir_has_effects(n);
+
+    if (may && pass_map_operands(in, r, map, x)) {
         pass_copy_origin(n, f->out);
         folded = fold_splat(f, n, x);
         if (folded == IR_NONE) {

@@ -51,6 +51,7 @@ static void find_live(fuse *f)
         f->role[g->assigns[i].value] = FUSE_OWNED;
     }
     for (ir_ref r = g->count; r-- > 0;) {
+        f->role[r] = ir_has_effects(&g->nodes[r]) ? FUSE_OWNED : f->role[r];
         for (int i = 0; f->role[r] != FUSE_DEAD && i < g->nodes[r].n; i++) {
             f->role[g->nodes[r].x[i]] = FUSE_OWNED;
         }
@@ -114,6 +115,9 @@ static void set_roles(fuse *f)
     for (ir_ref r = 0; r < g->count; r++) {
         const ir_node *n = &g->nodes[r];
 
+        if (ir_has_effects(n)) {
+            store_result(f, r); /* also where nothing reads it: kernels that store nothing are left out */
+        }
         for (int i = 0; f->role[r] != FUSE_DEAD && i < n->n; i++) {
             if (fuse_is_memory_operand(g, n, i)) {
                 store_operand(f, n->x[i]);
@@ -124,7 +128,19 @@ static void set_roles(fuse *f)
 
 /* ---- edges ------------------------------------------------------------------------------------------- */
 
-/* Calls for every base of owned node r, once each; writes them to out (NULL: only counts). */
+/* The call with effects before r, which is one; IR_NONE if there is none. */
+static ir_ref effect_before(const ir_graph *g, ir_ref r)
+{
+    while (r-- > 0) {
+        if (ir_has_effects(&g->nodes[r])) {
+            return r;
+        }
+    }
+    return IR_NONE;
+}
+
+/* Calls for every base of owned node r, once each; writes them to out (NULL: only counts).  A call with
+ * effects waits for the one before it, as if it read it: that keeps their order through merges too. */
 static uint32_t list_bases(fuse *f, ir_ref r, ir_ref *out)
 {
     const ir_graph *g = f->g;
@@ -132,6 +148,17 @@ static uint32_t list_bases(fuse *f, ir_ref r, ir_ref *out)
 
     f->stamp++;
     f->stack[depth++] = r;
+    if (ir_has_effects(&g->nodes[r])) {
+        ir_ref before = effect_before(g, r);
+
+        if (before != IR_NONE) {
+            f->mark[before] = f->stamp;
+            if (out) {
+                out[count] = before;
+            }
+            count++;
+        }
+    }
     while (depth > 0) {
         const ir_node *n = &g->nodes[f->stack[--depth]];
 

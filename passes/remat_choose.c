@@ -118,6 +118,8 @@ static bool price(remat *m, candidate *c, double *cost, double *chain)
             if (m->drop[x]) {
                 *chain += m->split[x] == IR_NONE ? 0 : (double)ir_type_bytes(&m->g->nodes[x].type);
                 *cost -= ir_node_flops(m->g, &m->g->nodes[x]); /* made once for all its readers */
+            } else if (ir_has_effects(&m->g->nodes[x])) {
+                return false; /* not to be made twice */
             } else if (m->stored_at[x] >= 0) {
                 c->gone[c->gone_count++] = x;
             }
@@ -160,7 +162,8 @@ static bool crosses_peak(const remat *m, ir_ref r)
     const ir_buffer *b = m->image[r] == IR_NONE ? NULL : buffer_of(m, r);
 
     return b && b->kind == IR_B_ARENA && b->first < m->peak && b->last > m->peak && first_run(m, r) >= 0 &&
-           !m->drop[r] && !m->banned[r] && !m->result[r] && ir_ops[m->g->nodes[r].op].cls != IR_LEAF;
+           !m->drop[r] && !m->banned[r] && !m->result[r] && ir_ops[m->g->nodes[r].op].cls != IR_LEAF &&
+           !ir_has_effects(&m->g->nodes[r]);
 }
 
 static bool weigh(remat *m, ir_ref v, candidate *c)

@@ -111,6 +111,7 @@ bool rt_call_run(const rt_services *s, int64_t kernel)
                                    rt_exec_address(x, &c->y), &x->error);
     if (status != IR_OK) {
         ir_fail(&x->error, status, "custom: %s failed", op->name);
+        x->failed = c->node;
     }
     return status == IR_OK;
 }

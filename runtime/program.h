@@ -64,7 +64,8 @@ typedef struct rt_exec {
     rt_services services;
     struct rt_call *calls; /* the custom calls, in the order of their kernels (custom.c) */
     int call_count;
-    ir_error error; /* of a custom call that failed in the last run */
+    ir_error error;        /* of a custom call that failed in the last run */
+    const ir_node *failed; /* that call */
 } rt_exec;
 
 rt_exec *rt_exec_new(const rt_program *p, rt_pool *pool, ir_error *e);

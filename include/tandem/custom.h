@@ -32,9 +32,10 @@ typedef struct tdm_custom_op {
      * NULL: the type of operand 0. */
     bool (*infer)(const tdm_custom_call *call, tdm_dtype *dtype, tdm_dims *shape);
     /* Fills y, row-major.  False and `why`: the call fails; so does the run of a compiled program, whose
-     * outputs and assigned variables then may hold anything.  Must be a function of operands and parameters:
-     * equal calls may become one, be computed at compile time or again.  Must not call Tandem.  Several
-     * threads may call it at once when programs run at once. */
+     * outputs and assigned variables then may hold anything.  Must be a function of operands and parameters,
+     * unless has_effects says otherwise: equal calls may become one, be left out where nothing reads the
+     * result, be computed at compile time or again.  Must not call Tandem.  Several threads may call it at
+     * once when programs run at once. */
     bool (*forward)(const tdm_custom_call *call, void *y);
     /* dx[i] = the gradient of operand i, made with Tandem's functions from operands x, result y and upstream
      * gradient dy; NULL (as it comes) for none.  Built of ops, it has gradients itself.  In an eager backward
@@ -42,6 +43,9 @@ typedef struct tdm_custom_op {
     void (*gradient)(const tdm_custom_call *call, tdm_tensor *const *x, tdm_tensor *y, tdm_tensor *dy,
                      tdm_tensor **dx);
     void *user; /* handed to all three */
+    /* forward does more than give its result (it prints, counts, reads a device): in a run every call is
+     * made, once, and calls of such ops are made in the order in which the graph was defined. */
+    bool has_effects;
 } tdm_custom_op;
 
 /* Copies *op.  EARG: no name, a name that is taken or not a name, or no forward. */
