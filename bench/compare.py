@@ -3,14 +3,15 @@
 
 Every library runs in a process of its own on the same inputs. What it computes is checked by fingerprints
 against PyTorch in f64 before it is timed. Times are medians of interleaved rounds; a round that other
-processes disturb is taken again. Writes compare.json, compare.md and compare.svg. Exit status: 1 something failed or
-disagreed, 2 bad usage.
+processes disturb is taken again. Writes compare.json, compare.md and compare.svg. Exit status: 1 where
+something failed or disagreed, 2 bad usage.
 """
 import argparse
 import datetime
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -186,6 +187,7 @@ def main(argv):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))    # through `finally`: no stopped worker stays
     try:
         sys.exit(main(sys.argv[1:]))
     except Bad as e:

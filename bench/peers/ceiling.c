@@ -130,8 +130,11 @@ int main(int argc, char **argv)
 {
     int threads = argc > 1 ? atoi(argv[1]) : 1;
     lanes *from = aligned_alloc(4096, BYTES), *to = aligned_alloc(4096, BYTES);
-    if (threads < 1 || threads > MOST_THREADS || !from || !to)
+    if (threads < 1 || threads > MOST_THREADS || !from || !to) {
+        free(from);
+        free(to);
         return 1;
+    }
     memset(from, 1, BYTES);
     memset(to, 1, BYTES);
     double flops = 2.0 * ACCUMULATORS * LANES * (double)ROUNDS * threads;
@@ -139,5 +142,7 @@ int main(int argc, char **argv)
     printf("{\"fma_gflops\": %.1f, ", flops / best(multiply_add, threads, from, to, 50) * 1e-9);
     printf("\"copy_nt_64M\": %.2f, ", 2 * bytes / best(copy_past_cache, threads, from, to, 24) * 1e-9);
     printf("\"read_64M\": %.2f}\n", bytes / best(read_all, threads, from, to, 24) * 1e-9);
+    free(from);
+    free(to);
     return 0;
 }

@@ -99,15 +99,17 @@ def launch(peer, workload, threads, reference, env):
     """(process, record): the process is None where the peer has failed, has no gradients, or disagrees."""
     if not registry.PEERS[peer].gradients and specs.SPECS[workload].kind != "forward":
         return None, {"na": "no gradients"}
-    p = Process(peer, workload, threads, reference, env)
-    r = p.ask("start")
-    p.signal(signal.SIGSTOP)
-    if r.pop("ok") and r["agrees"]:
-        return p, r
-    if "fail" not in r:
+    p, kept = Process(peer, workload, threads, reference, env), False
+    try:
+        r = p.ask("start")
+        p.signal(signal.SIGSTOP)
+        kept = r.pop("ok") and r["agrees"]
+    finally:
+        if not kept:
+            p.end()
+    if not kept and "fail" not in r:
         r["fail"] = f"disagrees: error {r['error']:.1e}"
-    p.end()
-    return None, r
+    return p if kept else None, r
 
 
 def summary(r, rounds):

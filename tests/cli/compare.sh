@@ -88,6 +88,22 @@ has out 'Tandem static +disagrees: error '
 has o/compare.md '^\| seed \| failed \| failed \|'
 has o/compare.md '^- seed, 1 thread, Tandem eager: disagrees: error '
 
+# An end in the middle leaves no worker behind, not even a stopped one.
+if command -v pgrep >/dev/null; then
+    cp "$PEERS/reference.json" mine.json
+    PYTHONUNBUFFERED=1 python3 "$TANDEM_SOURCE/bench/compare.py" --tandem "$TANDEM" --venv none --out o --rounds 1000 \
+        --peers tandem,tandem_eager --workloads seed --threads 1 --reference "$PWD/mine.json" >out 2>err &
+    run=$!
+    for _ in $(seq 600); do
+        [ "$(pgrep -fc "peers.worker .*$PWD/mine.json" || true)" -lt 2 ] || break
+        sleep 0.1
+    done
+    [ "$(pgrep -fc "peers.worker .*$PWD/mine.json")" = 2 ] || fail "no workers to be seen"
+    kill -TERM $run
+    wait $run && fail "an ended run: expected a status"
+    ! pgrep -fa "peers.worker .*$PWD/mine.json" >&2 || fail "workers stay behind an ended run"
+fi
+
 compare 2 --workloads seed,nowhere
 one_line "workloads nowhere: expected all, a group \(matmul, memory, networks, overhead\)"
 compare 2 --peers torch,numpy
