@@ -11,11 +11,14 @@ static ir_val distance(ir_sink *s, ir_val x, ir_val z, double p)
 
 static void b_custom(ir_sink *s, const op_case *c, const ir_val *x, ir_val *y)
 {
+    /* operands that are to be refused have other ranks */
+    static const int turn[IR_MAX_RANK] = {1, 0, 2, 3, 4, 5, 6, 7};
+
     (void)c;
     y[0] = distance(s, x[0], x[1], 1);
     /* between pointwise ops, and of a view, which the call gets as a matrix of its own */
-    ir_val turned = ir_e_transpose(s, ir_e_mul(s, x[0], x[1]), (const int[]){1, 0});
-    ir_val other = ir_e_transpose(s, x[1], (const int[]){1, 0});
+    ir_val turned = ir_e_transpose(s, ir_e_mul(s, x[0], x[1]), turn);
+    ir_val other = ir_e_transpose(s, x[1], turn);
     y[1] = ir_e_neg(s, distance(s, turned, other, 0.5));
     /* of immediates */
     y[2] = distance(s, x[0], ir_e_like(s, x[0], 2), -2);
