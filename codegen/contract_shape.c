@@ -173,7 +173,7 @@ static void choose_tile(cg_product *p)
         wide = vectors;
     if (wide > p->nv)
         p->nv = (int)wide;
-    while (p->b.group < p->n && p->b.group % (p->nv * p->k->c->lanes) &&
+    while (p->nv > 1 && p->b.group < p->n && p->b.group % (p->nv * p->k->c->lanes) &&
            (p->nv * p->k->c->lanes) % p->b.group)
         p->nv--; /* a tile's columns begin at a group, or lie in one */
 }

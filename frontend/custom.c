@@ -265,7 +265,7 @@ tdm_status tdm_custom_register(tdm_context *ctx, const tdm_custom_op *op)
         free(c);
         return fe_fail(ctx, nowhere, IR_ENOMEM, "custom_register: out of memory");
     }
-    strcpy(c->name, op->name);
+    memcpy(c->name, op->name, strlen(op->name) + 1);
     c->op = *op;
     c->op.name = c->name;
     c->ctx = ctx;

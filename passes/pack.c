@@ -112,16 +112,17 @@ static ir_ref product(const ir_node *n, ir_ref x, ir_ref w, ir_graph *out)
 
 ir_status pass_pack(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref *map)
 {
-    int8_t *axis = malloc((size_t)in->count + 1);
-    ir_ref *laid = malloc(((size_t)in->count + 1) * sizeof *laid);
+    int8_t *axis = calloc((size_t)in->count + 1, sizeof *axis);
+    ir_ref *laid = calloc((size_t)in->count + 1, sizeof *laid);
+    bool ready = axis && laid;
 
     pass_copy_header(in, out);
-    if (axis && laid) {
+    if (ready) {
         find_weights(in, axis);
     } else {
         ir_fail(&out->error, IR_ENOMEM, "out of memory");
     }
-    for (ir_ref r = 0; r < in->count && out->error.status == IR_OK; r++) {
+    for (ir_ref r = 0; ready && r < in->count && out->error.status == IR_OK; r++) {
         const ir_node *n = &in->nodes[r];
 
         map[r] = IR_NONE;
