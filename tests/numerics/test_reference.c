@@ -3,7 +3,8 @@
  * Every op, dtype and class of layout (row-major, permuted, with gaps, broadcast) at every instruction set
  * level of this CPU, on one thread and on two; shapes sit on both sides of every block, tile and partial
  * count. */
-/* ctest-labels: threads */
+/* ctest-labels: threads
+ * ctest-timeout: 1200 */
 #include "numerics/check.h"
 
 #include <math.h>
