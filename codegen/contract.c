@@ -7,9 +7,8 @@
  * A unit is a panel of nv vectors of columns by mb rows of one o.  The panel of B is packed (or read in
  * place), then every tile of mr rows holds its mr x nv sums in registers while k runs.  numerics rule 5: a
  * chain of fma in ascending k from +0 within blocks of 512, the blocks' results added in order; so tiles,
- * lanes and threads never show. A block is taken in steps along k where its panel would not fit the first
- * cache: the chains wait in memory between the steps. Tile sizes after K. Goto and R. van de Geijn, Anatomy
- * of High-Performance Matrix Multiplication (2008). */
+ * lanes and threads never show. Tile sizes after K. Goto and R. van de Geijn, Anatomy of High-Performance
+ * Matrix Multiplication (2008). */
 #include "codegen/contract.h"
 
 /* ---- small builders ---- */
