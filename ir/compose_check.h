@@ -27,5 +27,7 @@ ir_type ir_c_type(ir_sink *s, ir_val x);
 /* compose_basic.c: bool [.., classes], true where the last axis' place equals the index; nowhere for one out
  * of range */
 ir_val ir_c_is_class(ir_sink *s, ir_val index, int64_t classes);
+/* compose_sort.c: k elements of one axis from `from` on; axis in 0..rank-1 */
+ir_val ir_c_part(ir_sink *s, ir_val x, int axis, int64_t from, int64_t k);
 
 #endif

@@ -124,23 +124,6 @@ ir_val ir_c_randperm(ir_sink *s, int64_t n, ir_val state, uint64_t offset)
 
 /* ---- multinomial --------------------------------------------------------------------------------------- */
 
-/* k places of the last axis from `from` on */
-static ir_val part(ir_sink *s, ir_val x, int64_t from, int64_t k)
-{
-    int64_t start[IR_MAX_RANK] = {0}, limit[IR_MAX_RANK];
-
-    if (!x) {
-        return 0;
-    }
-    ir_type t = ir_c_type(s, x);
-    for (int i = 0; i < t.rank; i++) {
-        limit[i] = t.dims[i];
-    }
-    start[t.rank - 1] = from;
-    limit[t.rank - 1] = from + k;
-    return ir_e_slice(s, x, start, limit, NULL);
-}
-
 /* An element of weight w arrives after an exponential time of rate w; those that never do come last. */
 static ir_val by_race(ir_sink *s, ir_val w, int64_t k, ir_val state, uint64_t offset)
 {
@@ -148,7 +131,7 @@ static ir_val by_race(ir_sink *s, ir_val w, int64_t k, ir_val state, uint64_t of
     ir_val u = unit(s, &t, state, offset), rest = ir_e_sub(s, ir_e_like(s, u, 1), u);
     ir_val places = ir_e_argsort(s, ir_e_div(s, ir_e_neg(s, ir_e_log(s, rest)), w), false);
 
-    return part(s, places, 0, k);
+    return ir_c_part(s, places, t.rank - 1, 0, k);
 }
 
 /* x [.., m] -> [.., k, m], or [.., m, k] if `each` */
@@ -177,7 +160,8 @@ static ir_val by_sums(ir_sink *s, ir_val w, int64_t k, ir_val state, uint64_t of
 
     drawn.dims[last] = k;
     ir_val sums = ir_e_scan(s, IR_cumsum, w, last, false), u = unit(s, &drawn, state, offset);
-    ir_val hit = ir_e_mul(s, u, ir_e_broadcast(s, part(s, sums, n - 1, 1), drawn.rank, drawn.dims));
+    ir_val sum = ir_c_part(s, sums, last, n - 1, 1);
+    ir_val hit = ir_e_mul(s, u, ir_e_broadcast(s, sum, drawn.rank, drawn.dims));
     ir_val passed = ir_e_le(s, against(s, sums, k, false), against(s, hit, n, true));
     ir_val place = ir_e_reduce(s, IR_reduce_sum, ir_e_convert(s, passed, IR_DT_i64), &counted, 1, false);
 

@@ -78,7 +78,7 @@ ir_val ir_c_argsort(ir_sink *s, ir_val x, int axis, bool descending)
 }
 
 /* k elements of one axis from `from` on. */
-static ir_val part(ir_sink *s, ir_val x, int axis, int64_t from, int64_t k)
+ir_val ir_c_part(ir_sink *s, ir_val x, int axis, int64_t from, int64_t k)
 {
     int64_t start[IR_MAX_RANK], limit[IR_MAX_RANK];
 
@@ -105,7 +105,7 @@ ir_val ir_c_topk(ir_sink *s, ir_val x, int64_t k, int axis, bool largest)
             ir_fail(s->err, IR_ESHAPE, "topk: %lld of axis %d of %s", (long long)k, axis,
                     ir_type_text(&t, NULL, text, sizeof text));
         } else {
-            y = part(s, ir_c_argsort(s, x, axis, largest), axis, 0, k);
+            y = ir_c_part(s, ir_c_argsort(s, x, axis, largest), axis, 0, k);
         }
     }
     return ir_c_close(s, outer, y);
@@ -125,9 +125,9 @@ ir_val ir_c_median(ir_sink *s, ir_val x, int axis, bool keep)
                     ir_type_text(&t, NULL, text, sizeof text));
             return ir_c_close(s, outer, 0);
         }
-        ir_val places = ir_c_argsort(s, x, axis, false), last = part(s, places, axis, n - 1, 1);
+        ir_val places = ir_c_argsort(s, x, axis, false), last = ir_c_part(s, places, axis, n - 1, 1);
         ir_val top = ir_c_take_along_axis(s, x, last, axis), nan = ir_e_ne(s, top, top);
-        ir_val middle = part(s, places, axis, (n - 1) / 2, 1);
+        ir_val middle = ir_c_part(s, places, axis, (n - 1) / 2, 1);
         y = ir_c_take_along_axis(s, x, ir_e_select(s, nan, last, middle), axis);
         y = keep ? y : ir_c_squeeze(s, y, axis);
     }

@@ -28,3 +28,12 @@ refused() {
 
 has() { grep -qE -- "$2" "$1" || { cat "$1" >&2; fail "expected '$2' in $1"; }; }
 lacks() { ! grep -qE -- "$2" "$1" || { cat "$1" >&2; fail "did not expect '$2' in $1"; }; }
+
+# PLANTED, the command with deliberate errors, and CODEGEN, its half that needs LLVM; GOOD, the command without them.
+need_planted() {
+    PLANTED=$(dirname "$TANDEM")/tests/tandem-planted
+    CODEGEN=$(dirname "$TANDEM")/tests/libtandem-codegen-planted.so
+    # shellcheck disable=SC2034
+    GOOD=$TANDEM
+    [ -x "$PLANTED" ] && [ -e "$CODEGEN" ] || fail "there is no $PLANTED or no $CODEGEN"
+}

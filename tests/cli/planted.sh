@@ -3,10 +3,7 @@
 # kernel and the pass to blame; without the error it finds nothing.
 . "$(dirname "$0")/lib_cli.sh"
 
-PLANTED=$(dirname "$TANDEM")/tests/tandem-planted
-CODEGEN=$(dirname "$TANDEM")/tests/libtandem-codegen-planted.so
-[ -x "$PLANTED" ] && [ -e "$CODEGEN" ] || fail "there is no $PLANTED or no $CODEGEN"
-GOOD=$TANDEM
+need_planted
 
 cat >div.tdm <<'TDM'
 graph @div(%x: f32[9]) -> (f32[9]) {

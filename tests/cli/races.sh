@@ -3,10 +3,7 @@
 # it. Without the planted error nothing is found in loops, rows, sums, products and indexed kernels.
 . "$(dirname "$0")/lib_cli.sh"
 
-PLANTED=$(dirname "$TANDEM")/tests/tandem-planted
-CODEGEN=$(dirname "$TANDEM")/tests/libtandem-codegen-planted.so
-[ -x "$PLANTED" ] && [ -e "$CODEGEN" ] || fail "there is no $PLANTED or no $CODEGEN"
-GOOD=$TANDEM
+need_planted
 
 cat >kinds.tdm <<'TDM'
 graph @kinds(%x: f32[48,64], %w: f32[64,40], %at: i64[7]) -> (f32[48,64], f32[48], f32[64], f32[48,40], f32[7,64]) {
