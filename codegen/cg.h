@@ -61,5 +61,7 @@ LLVMValueRef cg_half_sticky(cg *c, ir_dtype d, LLVMValueRef v); /* u64, i64: fit
  * form. */
 LLVMValueRef cg_value(cg *c, ir_op op, const ir_attrs *a, ir_dtype operand, ir_dtype result,
                       const LLVMValueRef *x, int n, LLVMValueRef linear);
+/* The same bits as IR_exp's for less, where no lane of x is above 0 (ir/range.h). */
+LLVMValueRef cg_exp_below(cg *c, ir_dtype d, LLVMValueRef x);
 
 #endif

@@ -9,6 +9,7 @@
 #include "codegen/eval.h"
 #include "codegen/debug.h"
 #include "codegen/memo.h"
+#include "ir/range.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -199,8 +200,10 @@ static LLVMValueRef compute(cg_kernel *k, int t, bool varies)
         k->c->lanes = 1;
     if (e->kind == CG_T_GENERATE)
         linear = cg_linear(k, &e->map);
-    LLVMValueRef v =
-        cg_value(k->c, n->op, n->attrs, operand_dtype(k->g, n), (ir_dtype)n->type.dtype, x, e->n, linear);
+    ir_dtype from = operand_dtype(k->g, n), to = (ir_dtype)n->type.dtype;
+    LLVMValueRef v = n->op == IR_exp && ir_never_positive(k->g, n->x[0])
+                         ? cg_exp_below(k->c, to, x[0])
+                         : cg_value(k->c, n->op, n->attrs, from, to, x, e->n, linear);
     k->c->lanes = lanes;
     return v;
 }

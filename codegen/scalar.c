@@ -190,3 +190,10 @@ LLVMValueRef cg_value(cg *c, ir_op op, const ir_attrs *a, ir_dtype operand, ir_d
         ir_fail(c->err, IR_EUNSUPPORTED, "%s has no value for %s", ir_ops[op].name, ir_dtype_name(operand));
     return y;
 }
+
+LLVMValueRef cg_exp_below(cg *c, ir_dtype d, LLVMValueRef x)
+{
+    if (d == IR_DT_f64)
+        return s_exp_below_f64(c, x);
+    return d == IR_DT_f32 ? s_exp_below_f32(c, x) : cg_half_round(c, d, s_exp_below_f32(c, x));
+}
