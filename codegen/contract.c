@@ -4,7 +4,8 @@
  *   y[o, m, n] = f(sum over k of a[o, m, k] b[o, k, n])        o: batch dims, and m or n dims that do not
  * merge
  *
- * A unit is a panel of nv vectors of columns by mb rows of one o.  The panel of B is packed (or read in
+ * A unit is a panel of nv vectors of columns by mb rows of one o, or several such panels after a copy of the
+ * rows of A that they share.  The panel of B is packed (or read in
  * place), then every tile of mr rows holds its mr x nv sums in registers while k runs.  numerics rule 5: a
  * chain of fma in ascending k from +0 within blocks of 512, the blocks' results added in order; so tiles,
  * lanes and threads never show. Tile sizes after K. Goto and R. van de Geijn, Anatomy of High-Performance
@@ -84,59 +85,90 @@ static LLVMValueRef unit_offset(const cg_product *p, const cg_side *s, const cg_
     return at;
 }
 
+void cg_product_unit_rows(const cg_product *p, LLVMValueRef from, LLVMValueRef *end, LLVMValueRef *rest)
+{
+    cg *c = p->k->c;
+    LLVMValueRef whole = cg_i64(c, p->m / p->mr * p->mr), one = cg_i64(c, 1), none = cg_i64(c, 0);
+
+    *end = cg_product_add(p, from, cg_i64(c, p->mb));
+    if (p->mb >= p->m)
+        *end = whole;
+    else
+        *end = LLVMBuildSelect(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, *end, whole, ""), *end, whole, "");
+    LLVMValueRef here = LLVMBuildSub(c->b, whole, from, "");
+    *rest = p->m % p->mr == 0
+                ? none
+                : LLVMBuildSelect(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, here, cg_i64(c, p->mb), ""), one,
+                                  none, "");
+}
+
 static void emit_rows(cg_product *p, const cg_panel *panel, LLVMValueRef from)
 {
     cg *c = p->k->c;
     int rest = (int)(p->m % p->mr);
-    int64_t whole = p->m - rest;
-    LLVMValueRef end = cg_product_add(p, from, cg_i64(c, p->mb));
-    LLVMValueRef most = cg_i64(c, whole);
+    LLVMValueRef end, once;
 
-    if (p->mb >= p->m)
-        end = most;
-    else
-        end = LLVMBuildSelect(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, end, most, ""), end, most, "");
-    if (whole) {
+    cg_product_unit_rows(p, from, &end, &once);
+    if (p->m >= p->mr) {
         cg_loop rows = cg_loop_open(c, from, end, p->mr, "rows");
         cg_product_tile(p, panel, rows.index, LLVMBuildSub(c->b, rows.index, from, ""), p->mr);
         cg_loop_close(c, &rows);
     }
     if (!rest)
         return;
-    LLVMValueRef last = cg_i64(c, whole), here = LLVMBuildSub(c->b, last, from, "");
-    LLVMValueRef limit = LLVMBuildSelect(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, here, cg_i64(c, p->mb), ""),
-                                         cg_i64(c, 1), cg_i64(c, 0), "");
-    cg_loop once = cg_loop_open(c, cg_i64(c, 0), limit, 1, "rest");
+    LLVMValueRef last = cg_i64(c, p->m - rest), here = LLVMBuildSub(c->b, last, from, "");
+    cg_loop l = cg_loop_open(c, cg_i64(c, 0), once, 1, "rest");
     cg_product_tile(p, panel, last, here, rest);
-    cg_loop_close(c, &once);
-}
-
-static void emit_panel(cg_product *p, cg_panel *panel, LLVMValueRef from)
-{
-    cg *c = p->k->c;
-
-    if (p->blocks == 1) {
-        panel->block = panel->k0 = cg_i64(c, 0);
-        panel->length = cg_i64(c, p->depth);
-        if (!cg_product_in_place(p))
-            cg_product_pack(p, panel);
-        emit_rows(p, panel, from);
-        return;
-    }
-    cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, p->blocks), 1, "block");
-    panel->block = l.index;
-    panel->k0 = LLVMBuildNSWMul(c->b, l.index, cg_i64(c, CG_K_BLOCK), "");
-    LLVMValueRef left = LLVMBuildNSWSub(c->b, cg_i64(c, p->depth), panel->k0, "");
-    LLVMValueRef full = cg_i64(c, CG_K_BLOCK);
-    panel->length = LLVMBuildSelect(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, left, full, ""), left, full, "");
-    if (!cg_product_in_place(p))
-        cg_product_pack(p, panel);
-    emit_rows(p, panel, from);
     cg_loop_close(c, &l);
 }
 
-/* Both kinds of panel: all but the last are nv vectors wide. */
-static void emit_panels(cg_product *p, LLVMValueRef number, LLVMValueRef from)
+/* For every block along k; without a loop where there is one. */
+static cg_loop open_blocks(cg_product *p, cg_panel *at)
+{
+    cg *c = p->k->c;
+    LLVMValueRef full = cg_i64(c, CG_K_BLOCK);
+
+    if (p->blocks == 1) {
+        at->block = at->k0 = cg_i64(c, 0);
+        at->length = cg_i64(c, p->depth);
+        return (cg_loop){0};
+    }
+    cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, p->blocks), 1, "block");
+    at->block = l.index;
+    at->k0 = LLVMBuildNSWMul(c->b, l.index, full, "");
+    LLVMValueRef left = LLVMBuildNSWSub(c->b, cg_i64(c, p->depth), at->k0, "");
+    at->length = LLVMBuildSelect(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, left, full, ""), left, full, "");
+    return l;
+}
+
+static void close_blocks(cg_product *p, cg_loop *l)
+{
+    if (p->blocks > 1)
+        cg_loop_close(p->k->c, l);
+}
+
+static void emit_block(cg_product *p, const cg_panel *panel, LLVMValueRef from)
+{
+    if (!cg_product_in_place(p))
+        cg_product_pack(p, panel);
+    emit_rows(p, panel, from);
+}
+
+/* One panel: the block that it stands in, or all of them. */
+static void emit_panel(cg_product *p, cg_panel *panel, LLVMValueRef from)
+{
+    if (panel->block) {
+        emit_block(p, panel, from);
+        return;
+    }
+    cg_loop l = open_blocks(p, panel);
+    emit_block(p, panel, from);
+    close_blocks(p, &l);
+}
+
+/* Both kinds of panel: all but the last are nv vectors wide.  `at` says where its sums are, and in which
+ * block it stands, if in one. */
+static void emit_panel_number(cg_product *p, LLVMValueRef number, LLVMValueRef from, const cg_panel *at)
 {
     cg *c = p->k->c;
     int64_t width = (int64_t)p->nv * c->lanes, whole = p->n / width;
@@ -149,13 +181,18 @@ static void emit_panels(cg_product *p, LLVMValueRef number, LLVMValueRef from)
         after = LLVMAppendBasicBlockInContext(c->ctx, c->fn, "");
         LLVMBuildCondBr(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, number, cg_i64(c, whole), ""), wide, narrow);
         LLVMPositionBuilderAtEnd(c->b, wide);
-        cg_panel panel = {.vectors = p->nv, .active = c->lanes, .column = cg_product_scale(p, number, width)};
+        cg_panel panel = *at;
+        panel.vectors = p->nv;
+        panel.active = c->lanes;
+        panel.column = cg_product_scale(p, number, width);
         emit_panel(p, &panel, from);
         LLVMBuildBr(c->b, after);
         LLVMPositionBuilderAtEnd(c->b, narrow);
     }
     int columns = rest ? rest : (int)width, vectors = (columns + c->lanes - 1) / c->lanes;
-    cg_panel panel = {.vectors = vectors, .active = columns - (vectors - 1) * c->lanes};
+    cg_panel panel = *at;
+    panel.vectors = vectors;
+    panel.active = columns - (vectors - 1) * c->lanes;
     panel.column = rest ? cg_i64(c, whole * width) : cg_product_scale(p, number, width);
     emit_panel(p, &panel, from);
     if (after) {
@@ -164,17 +201,50 @@ static void emit_panels(cg_product *p, LLVMValueRef number, LLVMValueRef from)
     }
 }
 
+static int64_t panel_count(const cg_product *p)
+{
+    int64_t width = (int64_t)p->nv * p->k->c->lanes;
+
+    return (p->n + width - 1) / width;
+}
+
+/* The panels of unit `number`: one, or np of them after the rows of A that they share. */
+static void emit_unit(cg_product *p, LLVMValueRef number, LLVMValueRef from)
+{
+    cg *c = p->k->c;
+    cg_panel at = {.part = p->part};
+
+    if (!p->rows) {
+        emit_panel_number(p, number, from, &at);
+        return;
+    }
+    LLVMValueRef first = cg_product_scale(p, number, p->np), end = cg_product_add(p, first, cg_i64(c, p->np));
+    LLVMValueRef all = cg_i64(c, panel_count(p));
+    end = LLVMBuildSelect(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, end, all, ""), end, all, "");
+    cg_loop blocks = open_blocks(p, &at);
+    cg_product_pack_rows(p, &at, from);
+    cg_loop panels = cg_loop_open(c, first, end, 1, "panels");
+    if (p->blocks > 1) {
+        LLVMValueRef before = LLVMBuildSub(c->b, panels.index, first, "");
+        at.part = cg_product_at(p, p->part,
+                                cg_product_scale(p, before, p->mb * (int64_t)p->nv * (int64_t)c->lanes));
+    }
+    emit_panel_number(p, panels.index, from, &at);
+    cg_loop_close(c, &panels);
+    close_blocks(p, &blocks);
+}
+
 static void emit_units(cg_product *p, cg_orientation *w)
 {
     cg_kernel *k = p->k;
     cg *c = k->c;
-    int64_t width = (int64_t)p->nv * c->lanes, units = 1;
+    int64_t width = (int64_t)p->nv * c->lanes * p->np, units = 1;
     int rank = p->identity.rank;
     bool rows = p->m > 1; /* else there may be no such dim */
 
     if (rows)
         w->extent[p->m_dim] = (p->m + p->mb - 1) / p->mb;
-    w->extent[p->n_dim] = (p->n + width - 1) / width;
+    w->extent[p->n_dim] = (panel_count(p) + p->np - 1) / p->np;
     for (int d = 0; d < rank; d++)
         units *= w->extent[d];
     k->units = units;
@@ -194,7 +264,7 @@ static void emit_units(cg_product *p, cg_orientation *w)
         w->extent[p->m_dim] = tiled;
         k->level[p->m_dim] = 2;
     }
-    emit_panels(p, number, from);
+    emit_unit(p, number, from);
     k->mask = NULL;
     k->index[p->n_dim] = cg_i64(c, 0);
     if (rows)
@@ -215,7 +285,8 @@ static bool make_terms(cg_product *p)
     return !k->failed;
 }
 
-/* Memory of the frame: the packed panel, and sums that wait or whose consumers read them from memory. */
+/* Memory of the frame: the packed panel, packed rows, and sums that wait or whose consumers read them from
+ * memory. */
 static void make_buffers(cg_product *p)
 {
     int64_t width = (int64_t)p->nv * p->k->c->lanes, depth = p->depth < CG_K_BLOCK ? p->depth : CG_K_BLOCK;
@@ -223,7 +294,9 @@ static void make_buffers(cg_product *p)
     if (!cg_product_in_place(p))
         p->panel = frame_memory(p, (depth + p->k->c->lanes) * width);
     if (!p->plain)
-        p->part = frame_memory(p, (p->blocks > 1 ? p->mb : p->mr) * width);
+        p->part = frame_memory(p, (p->blocks > 1 ? p->mb * p->np : p->mr) * width);
+    if (p->np > 1)
+        p->rows = frame_memory(p, (p->mb + p->mr - 1) / p->mr * cg_product_tile_step(p));
 }
 
 void cg_emit_contract(cg_kernel *k)

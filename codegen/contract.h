@@ -2,7 +2,7 @@
  *
  *   contract.c          the loops over units, panels, blocks along k and rows
  *   contract_shape.c    the product as matrices with strides, which side lies in lanes, tile sizes
- *   contract_pack.c     a panel of B into contiguous memory on the stack
+ *   contract_pack.c     a panel of B, or the rows of A of a unit, into contiguous memory on the stack
  *   contract_stream.c   B read once where it lies, columns contiguous: turned in registers on the way
  *   contract_tile.c     the register tile: chains of fma along k, and what is done with their results
  *   contract_general.c  any dims, element by element: what the others can't express */
@@ -12,6 +12,8 @@
 #include "codegen/eval.h"
 
 enum { CG_K_BLOCK = 512, CG_MOST_ROWS = 28, CG_MOST_VECTORS = 12, CG_STREAM_ROWS = 3, CG_LINE = 64 };
+/* Elements between packed tiles: room for what the last step stores too much, and an odd number of lines. */
+enum { CG_TILE_GAP = 16 };
 
 /* How the panel of B (k x nr) is read by the tiles. */
 typedef enum {
@@ -42,12 +44,14 @@ typedef struct cg_product {
     int64_t m, n, depth;
     int mr, nv;     /* tile: rows, vectors */
     int64_t mb;     /* rows of a unit: a multiple of mr, or m */
+    int64_t np;     /* panels of a unit: several where the rows of A are packed for them */
     int64_t blocks; /* along k */
     int ahead;      /* steps of k by which lines of B are asked for early; 0: the processor does it */
     cg_panel_mode mode;
     bool plain;         /* the product is stored as it is */
     LLVMValueRef panel; /* packed B: [block + lanes][nv * lanes] */
-    LLVMValueRef part;  /* sums of the blocks so far: [rows][nv * lanes] */
+    LLVMValueRef part;  /* sums of the blocks so far: [panel of the unit][rows][nv * lanes] */
+    LLVMValueRef rows;  /* packed A: [tile of the unit][k][mr], tiles CG_TILE_GAP further apart; or NULL */
 } cg_product;
 
 /* One way round: rows from dims [m0, m1) of side a, lanes along dims [n0, n1) of side b. */
@@ -64,6 +68,7 @@ typedef struct cg_panel {
     LLVMValueRef column;     /* first column */
     LLVMValueRef k0, length; /* the block along k */
     LLVMValueRef block;      /* its number */
+    LLVMValueRef part;       /* its sums so far */
 } cg_panel;
 
 /* A tile being emitted: its sums so far. */
@@ -72,6 +77,7 @@ typedef struct cg_tile {
     const cg_panel *panel;
     int rows, vectors;
     LLVMValueRef a, b; /* pointers at k0 */
+    int64_t along, k;  /* strides of A */
     LLVMValueRef sum[CG_MOST_ROWS * CG_MOST_VECTORS];
 } cg_tile;
 
@@ -97,6 +103,12 @@ LLVMValueRef cg_product_column(const cg_product *p, const cg_panel *panel, int64
 int64_t cg_product_vector_offset(const cg_product *p, int64_t j); /* the part of it that is constant */
 
 void cg_product_pack(cg_product *p, const cg_panel *panel);
+/* The block along k of the unit's rows of A. */
+void cg_product_pack_rows(cg_product *p, const cg_panel *block, LLVMValueRef from);
+/* Rows from, from + mr, .. below *end are whole tiles of the unit; then come m % mr more where *rest is 1. */
+void cg_product_unit_rows(const cg_product *p, LLVMValueRef from, LLVMValueRef *end, LLVMValueRef *rest);
+/* Elements between two packed tiles. */
+int64_t cg_product_tile_step(const cg_product *p);
 /* Rows [row, row + rows) of a panel; row_in_unit: of the part buffer. */
 void cg_product_tile(cg_product *p, const cg_panel *panel, LLVMValueRef row, LLVMValueRef row_in_unit,
                      int rows);

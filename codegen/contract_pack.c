@@ -1,4 +1,5 @@
-/* codegen/contract_pack.c: a panel of B, one block of k by nv vectors of columns, into contiguous memory.
+/* codegen/contract_pack.c: a panel of B, one block of k by nv vectors of columns, into contiguous memory; the
+ * rows of A where they lie side by side, a[k][m], tile by tile.
  *
  *   rows contiguous        copied                     b[k][n]   ->  panel[k][0 .. nv * lanes)
  *   columns contiguous     lanes x lanes squares turned in registers
@@ -113,4 +114,52 @@ void cg_product_pack(cg_product *p, const cg_panel *panel)
         pack_turned(p, panel);
     else
         pack_rows(p, panel);
+}
+
+/* ---- rows of A ---------------------------------------------------------------------------------------- */
+
+int64_t cg_product_tile_step(const cg_product *p)
+{
+    return (p->depth < CG_K_BLOCK ? p->depth : CG_K_BLOCK) * p->mr + CG_TILE_GAP;
+}
+
+/* Step k of the tile of `count` rows from `row` on.  Whole vectors are stored: what is too much is written
+ * over by the next step. */
+static void pack_tile(cg_product *p, const cg_panel *block, LLVMValueRef k, LLVMValueRef row,
+                      LLVMValueRef row_in_unit, int count)
+{
+    cg *c = p->k->c;
+    LLVMValueRef depth = cg_product_scale(p, cg_product_add(p, block->k0, k), p->a.k);
+    LLVMValueRef from = cg_product_add(p, cg_product_add(p, p->a.unit, row), depth);
+    LLVMValueRef tile = LLVMBuildUDiv(c->b, row_in_unit, cg_i64(c, p->mr), "");
+    LLVMValueRef to =
+        cg_product_add(p, cg_product_scale(p, tile, cg_product_tile_step(p)), cg_product_scale(p, k, p->mr));
+
+    for (int i = 0; i < count; i += c->lanes) {
+        p->k->mask = cg_const_mask(p->k, count - i);
+        LLVMValueRef v = cg_load_at(p->k, p->a.base, p->dtype, cg_product_add(p, from, cg_i64(c, i)), 1);
+        p->k->mask = NULL;
+        cg_store_at(p->k, p->rows, p->dtype, cg_product_add(p, to, cg_i64(c, i)), 1, v);
+    }
+}
+
+/* All rows of a step, then the next: each line of A is read once. */
+void cg_product_pack_rows(cg_product *p, const cg_panel *block, LLVMValueRef from)
+{
+    cg *c = p->k->c;
+    int rest = (int)(p->m % p->mr);
+    LLVMValueRef end, once;
+
+    cg_product_unit_rows(p, from, &end, &once);
+    cg_loop k = cg_loop_open(c, cg_i64(c, 0), block->length, 1, "pack.k");
+    cg_loop rows = cg_loop_open(c, from, end, p->mr, "pack.rows");
+    pack_tile(p, block, k.index, rows.index, LLVMBuildSub(c->b, rows.index, from, ""), p->mr);
+    cg_loop_close(c, &rows);
+    if (rest) {
+        LLVMValueRef last = cg_i64(c, p->m - rest);
+        cg_loop l = cg_loop_open(c, cg_i64(c, 0), once, 1, "pack.rest");
+        pack_tile(p, block, k.index, last, LLVMBuildSub(c->b, last, from, ""), rest);
+        cg_loop_close(c, &l);
+    }
+    cg_loop_close(c, &k);
 }

@@ -117,7 +117,7 @@ static bool orient(const cg_product *p, cg_orientation *w)
 /* ---- choices ---- */
 
 /* LINES_AHEAD: linear_8 with weights in memory takes 0.80 instead of 1.00 ms. */
-enum { LINES_AHEAD = 32 };
+enum { LINES_AHEAD = 32, ROWS_BYTES = 192 * 1024, MOST_PANELS = 8 };
 
 static int64_t ceil_div(int64_t a, int64_t b)
 {
@@ -213,6 +213,24 @@ static void choose_rows(cg_product *p, int64_t outer)
         p->mb = p->m;
 }
 
+/* Rows of A side by side, so that a tile would use a part of every line it reads, and a line a step: a unit
+ * copies its rows and keeps them for several panels. */
+static void choose_panels(cg_product *p, int64_t outer)
+{
+    int64_t panels = ceil_div(p->n, (int64_t)p->nv * p->k->c->lanes);
+    int64_t most = ROWS_BYTES / (CG_K_BLOCK * (int64_t)ir_dtype_size(p->dtype)) / p->mr * p->mr;
+
+    p->np = 1;
+    if (p->mode == CG_B_STREAM || p->k->c->lanes == 1 || p->a.along != 1 || p->a.k == 1 || p->depth < 64 ||
+        panels < 4 || p->m < 4 * p->mr || most < 2 * p->mr)
+        return;
+    if (p->mb > most)
+        p->mb = most;
+    p->np = panels < MOST_PANELS ? panels : MOST_PANELS;
+    while (p->np > 4 && outer * ceil_div(panels, p->np) * ceil_div(p->m, p->mb) < 8)
+        p->np /= 2;
+}
+
 /* Few rows, and lanes along columns that are contiguous: B can be read as it lies (contract_stream.c). */
 static bool can_stream(const cg_product *p, const cg_orientation *w, int64_t k_stride)
 {
@@ -298,4 +316,5 @@ void cg_product_choose(cg_product *p, const cg_orientation *w)
     for (int d = 0; d < p->identity.rank; d++)
         outer *= d == p->m_dim && p->m > 1 ? 1 : w->extent[d];
     choose_rows(p, outer);
+    choose_panels(p, outer);
 }

@@ -40,8 +40,8 @@ LLVMValueRef cg_tile_row(cg_tile *t, LLVMValueRef k, int i, int u)
 {
     cg_product *p = t->p;
     cg *c = p->k->c;
-    LLVMValueRef a = cg_product_at(p, t->a, cg_product_scale(p, k, p->a.k));
-    LLVMValueRef at = cg_product_at(p, a, cg_i64(c, i * p->a.along + u * p->a.k));
+    LLVMValueRef a = cg_product_at(p, t->a, cg_product_scale(p, k, t->k));
+    LLVMValueRef at = cg_product_at(p, a, cg_i64(c, i * t->along + u * t->k));
 
     return cg_splat(c, cg_load_scalar(c, at, p->dtype));
 }
@@ -157,7 +157,7 @@ static LLVMValueRef part_at(const cg_tile *t, LLVMValueRef row, int64_t j)
     const cg_product *p = t->p;
     LLVMValueRef at =
         cg_product_add(p, cg_product_scale(p, row, panel_width(p)), cg_i64(p->k->c, j * p->k->c->lanes));
-    return cg_product_at(p, p->part, at);
+    return cg_product_at(p, t->panel->part, at);
 }
 
 static unsigned part_alignment(const cg_product *p)
@@ -249,14 +249,32 @@ static void finish_sums(cg_tile *t, LLVMValueRef row)
     cg_forget_level(p->k, 1);
 }
 
+/* Where the tile reads A: in place, or the unit's copy. */
+static void find_rows(cg_tile *t, LLVMValueRef row, LLVMValueRef row_in_unit)
+{
+    const cg_product *p = t->p;
+    cg *c = p->k->c;
+
+    if (p->rows) {
+        LLVMValueRef tile = LLVMBuildUDiv(c->b, row_in_unit, cg_i64(c, p->mr), "");
+        t->a = cg_product_at(p, p->rows, cg_product_scale(p, tile, cg_product_tile_step(p)));
+        t->along = 1;
+        t->k = p->mr;
+        return;
+    }
+    LLVMValueRef a = cg_product_add(p, p->a.unit, cg_product_scale(p, row, p->a.along));
+    t->a = cg_product_at(p, p->a.base, cg_product_add(p, a, cg_product_scale(p, t->panel->k0, p->a.k)));
+    t->along = p->a.along;
+    t->k = p->a.k;
+}
+
 void cg_product_tile(cg_product *p, const cg_panel *panel, LLVMValueRef row, LLVMValueRef row_in_unit,
                      int rows)
 {
     cg *c = p->k->c;
     cg_tile t = {.p = p, .panel = panel, .rows = rows, .vectors = panel->vectors};
-    LLVMValueRef a = cg_product_add(p, p->a.unit, cg_product_scale(p, row, p->a.along));
 
-    t.a = cg_product_at(p, p->a.base, cg_product_add(p, a, cg_product_scale(p, panel->k0, p->a.k)));
+    find_rows(&t, row, row_in_unit);
     t.b = p->panel;
     if (cg_product_in_place(p)) {
         LLVMValueRef b = cg_product_add(p, p->b.unit, cg_product_scale(p, panel->k0, p->b.k));
