@@ -40,7 +40,7 @@ LLVMValueRef cg_intrinsic(cg *c, const char *name, LLVMTypeRef *types, int type_
                           int arg_count);
 LLVMValueRef cg_fma(cg *c, LLVMValueRef a, LLVMValueRef b, LLVMValueRef acc);
 
-/* codegen/races.c: tells the host of an access, where races are checked.  `count` elements of `size` bytes
+/* codegen/races.c: tells the runtime of an access, where races are checked.  `count` elements of `size` bytes
  * from `pointer` on; under a mask those of its first lanes that are set. */
 void cg_tell_wrote(cg *c, LLVMValueRef pointer, size_t size, int count, LLVMValueRef mask);
 void cg_tell_read(cg *c, LLVMValueRef pointer, size_t size, int count, LLVMValueRef mask);

@@ -7,41 +7,36 @@
 #define TANDEM_CODEGEN_H
 
 #include "ir/ir.h"
-#include "runtime/program.h"
-#include "runtime/sort.h"
+#include "runtime/image.h"
 
-#define CG_ABI 3
+#define CG_ABI 4
 
 typedef struct cg_options {
     int lanes;       /* f32 lanes: 16, 8, 4, 1; 0: widest of the target */
     const char *isa; /* "x86-64", "x86-64-v3", "x86-64-v4"; NULL: this CPU with all its features */
     int threads;     /* threads that compile; also how many the program's chunks should suit */
     bool debug_info; /* names and node numbers for gdb and perf */
-    /* compiled code tells host->wrote and host->read of its accesses (product operands aside) */
+    /* compiled code tells rt_races_wrote and rt_races_read of its accesses (product operands aside) */
     bool check_races;
 } cg_options;
 
 typedef struct cg_host {
-    void *(*alloc)(size_t bytes); /* rt_alloc */
-    void (*free)(void *p, size_t bytes);
     /* Runs jobs fn(user, 0) .. fn(user, n - 1) on up to `threads` threads. */
     void (*jobs)(void (*fn)(void *user, int i), void *user, int n, int threads);
-    /* what compiled code calls, by the names below */
-    rt_sort_fn *argsort;                         /* rt_argsort_row */
-    void (*wrote)(const void *p, int64_t bytes); /* rt_races_wrote */
-    void (*read)(const void *p, int64_t bytes);  /* rt_races_read */
 } cg_host;
-
-#define CG_ARGSORT_SYMBOL "tandem_argsort"
-#define CG_WROTE_SYMBOL "tandem_wrote"
-#define CG_READ_SYMBOL "tandem_read"
 
 typedef enum { CG_DUMP_LLVM, CG_DUMP_ASM } cg_dump_kind;
 
+typedef struct cg_times {
+    double emit_ms, codegen_ms; /* LLVM IR, objects */
+} cg_times;
+
+/* What compile gives its result to; the image is gone when it returns. */
+typedef ir_status cg_take(void *user, const rt_image *image, const cg_times *t, ir_error *e);
+
 typedef struct cg_api {
-    /* Compiles a verified, fused and planned graph (static shapes).  Fills entry, kernels, constants, code
-     * and the stages "emit", "codegen", "link" of *out; the caller set out->graph. */
-    ir_status (*compile)(const cg_options *o, rt_program *out, ir_error *e);
+    /* Compiles a verified, fused and planned graph (static shapes). */
+    ir_status (*compile)(const ir_graph *g, const cg_options *o, cg_take *take, void *user, ir_error *e);
     /* free() */
     ir_status (*dump)(const ir_graph *g, const cg_options *o, cg_dump_kind kind, char **text, ir_error *e);
     /* Host: "znver5", lanes of the widest f32 vectors, LLVM version. */

@@ -33,9 +33,16 @@ static void add_attribute(LLVMContextRef ctx, LLVMValueRef f, const char *name, 
         LLVMCreateStringAttribute(ctx, name, (unsigned)strlen(name), value, (unsigned)strlen(value)));
 }
 
+/* Modules reach each other's functions by their distance. */
+static LLVMValueRef hidden(LLVMValueRef f)
+{
+    LLVMSetVisibility(f, LLVMHiddenVisibility);
+    return f;
+}
+
 static LLVMValueRef add_function(const cg_unit *u, cg_module *m, const char *name, LLVMTypeRef type)
 {
-    LLVMValueRef f = LLVMAddFunction(m->module, name, type);
+    LLVMValueRef f = hidden(LLVMAddFunction(m->module, name, type));
     unsigned nounwind = LLVMGetEnumAttributeKindForName("nounwind", 8);
 
     LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(m->ctx, nounwind, 0));
@@ -229,7 +236,7 @@ static LLVMValueRef declared(cg_module *m, const char *symbol)
 {
     LLVMValueRef f = LLVMGetNamedFunction(m->module, symbol);
 
-    return f ? f : LLVMAddFunction(m->module, symbol, kernel_type(m->ctx, false));
+    return f ? f : hidden(LLVMAddFunction(m->module, symbol, kernel_type(m->ctx, false)));
 }
 
 static LLVMValueRef load_field(cg_module *m, LLVMValueRef base, size_t offset)
@@ -280,7 +287,7 @@ void cg_emit_entry(cg_unit *u, cg_module *m)
                 none = LLVMVoidTypeInContext(m->ctx);
     LLVMTypeRef parallel_type = LLVMFunctionType(none, (LLVMTypeRef[]){ptr, ptr, ptr, i64, i64}, 5, 0);
     LLVMValueRef f =
-        add_function(u, m, CG_ENTRY_SYMBOL, LLVMFunctionType(none, (LLVMTypeRef[]){ptr, ptr}, 2, 0));
+        add_function(u, m, RT_ENTRY_SYMBOL, LLVMFunctionType(none, (LLVMTypeRef[]){ptr, ptr}, 2, 0));
     LLVMValueRef args = LLVMGetParam(f, 0), services = LLVMGetParam(f, 1), pool = NULL, parallel = NULL;
 
     LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, f, "entry"));

@@ -4,9 +4,9 @@
 /* The host's functions are the same for every caller in a process, so one copy of the pointer serves all. */
 static const cg_host *the_host;
 
-static ir_status compile(const cg_options *o, rt_program *out, ir_error *e)
+static ir_status compile(const ir_graph *g, const cg_options *o, cg_take *take, void *user, ir_error *e)
 {
-    return cg_compile(the_host, o, out, e);
+    return cg_compile(the_host, g, o, take, user, e);
 }
 
 static ir_status dump(const ir_graph *g, const cg_options *o, cg_dump_kind kind, char **text, ir_error *e)

@@ -1,11 +1,11 @@
-/* codegen/races.c: calls that tell the host what compiled code reads and writes (cg_options.check_races). */
+/* codegen/races.c: calls that tell the runtime what compiled code reads and writes (cg_options.check_races). */
 #include "codegen/cg.h"
 #include "codegen/codegen.h"
 
 /* Calls tandem_wrote or tandem_read (pointer, i64 bytes). */
 static void tell(cg *c, bool wrote, LLVMValueRef pointer, LLVMValueRef bytes)
 {
-    const char *symbol = wrote ? CG_WROTE_SYMBOL : CG_READ_SYMBOL;
+    const char *symbol = wrote ? RT_WROTE_SYMBOL : RT_READ_SYMBOL;
     LLVMTypeRef types[2] = {LLVMPointerTypeInContext(c->ctx, 0), LLVMInt64TypeInContext(c->ctx)};
     LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(c->ctx), types, 2, 0);
     LLVMValueRef f = LLVMGetNamedFunction(c->module, symbol);

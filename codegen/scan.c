@@ -6,6 +6,7 @@
 #include "codegen/codegen.h"
 #include "codegen/index.h"
 #include "codegen/reduce.h"
+#include "runtime/sort.h"
 
 /* ---- argmax, argmin ---- */
 
@@ -344,11 +345,11 @@ static void emit_argsort(cg_kernel *k, const ir_node *n)
     int64_t length = t->dims[t->rank - 1];
     LLVMTypeRef p = LLVMPointerTypeInContext(c->ctx, 0), i64 = LLVMInt64TypeInContext(c->ctx);
     LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(c->ctx), (LLVMTypeRef[]){p, p, i64, i64}, 4, 0);
-    LLVMValueRef sort = LLVMGetNamedFunction(c->module, CG_ARGSORT_SYMBOL);
+    LLVMValueRef sort = LLVMGetNamedFunction(c->module, RT_ARGSORT_SYMBOL);
     LLVMValueRef x = cg_base(k, n->x[0]), y = cg_base(k, k->k->root);
 
     if (!sort)
-        sort = LLVMAddFunction(c->module, CG_ARGSORT_SYMBOL, type);
+        sort = LLVMAddFunction(c->module, RT_ARGSORT_SYMBOL, type);
     k->units = ir_type_elements(t) / length;
     k->grain = cg_grain(k->units, 20 + 40 * (double)length);
     cg_loop l = cg_loop_open(c, k->begin, k->end, 1, "row");

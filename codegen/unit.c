@@ -40,7 +40,7 @@ static char *make_symbol(const cg_unit *u, int i)
 {
     char text[SYMBOL_MAX + 32];
     const char *name = u->jobs[i].k->name;
-    bool taken = !name || strcmp(name, CG_ENTRY_SYMBOL) == 0 || strlen(name) > SYMBOL_MAX;
+    bool taken = !name || strcmp(name, RT_ENTRY_SYMBOL) == 0 || strlen(name) > SYMBOL_MAX;
 
     for (int j = 0; j < i && !taken; j++)
         taken = strcmp(u->jobs[j].symbol, name) == 0;
@@ -106,7 +106,7 @@ static bool group_equal(cg_unit *u, ir_error *e)
 /* Bodies to the lightest module so far; thunks follow their body. */
 static void spread(cg_unit *u)
 {
-    double load[16] = {0};
+    double load[CG_MODULES] = {0};
 
     for (int i = 0; i < u->job_count; i++) {
         cg_job *j = &u->jobs[i];
@@ -147,7 +147,7 @@ bool cg_unit_open(cg_unit *u, const ir_graph *g, const cg_options *o, const cg_h
     if (!cg_target_init(&u->target, o->isa, o->lanes, e))
         return false;
     u->jobs = calloc((size_t)u->job_count + 1, sizeof *u->jobs);
-    u->module_count = modules < 1 ? 1 : modules > 16 ? 16 : modules;
+    u->module_count = modules < 1 ? 1 : modules > CG_MODULES ? CG_MODULES : modules;
     u->modules = calloc((size_t)u->module_count, sizeof *u->modules);
     if (!u->jobs || !u->modules) {
         ir_fail(e, IR_ENOMEM, "out of memory");

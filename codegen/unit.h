@@ -58,7 +58,7 @@ typedef struct cg_unit {
     int module_count;
 } cg_unit;
 
-#define CG_ENTRY_SYMBOL "tandem_entry"
+enum { CG_MODULES = 16 };
 
 bool cg_unit_open(cg_unit *u, const ir_graph *g, const cg_options *o, const cg_host *host, int modules,
                   ir_error *e);
@@ -73,7 +73,8 @@ void cg_emit_thunk(cg_unit *u, cg_module *m, cg_job *j); /* a kernel that runs a
 void cg_emit_entry(cg_unit *u, cg_module *m);
 
 /* compile.c, dump.c: the functions of cg_api */
-ir_status cg_compile(const cg_host *host, const cg_options *o, rt_program *out, ir_error *e);
+ir_status cg_compile(const cg_host *host, const ir_graph *g, const cg_options *o, cg_take *take, void *user,
+                     ir_error *e);
 ir_status cg_dump(const cg_host *host, const ir_graph *g, const cg_options *o, cg_dump_kind kind, char **text,
                   ir_error *e);
 void cg_host_info(char *cpu, size_t cpu_size, int *lanes, char *llvm_version, size_t version_size);

@@ -58,6 +58,18 @@ static void add_stage(rt_program *p, const char *name, double ms)
         p->stages[p->stage_count++] = (rt_stage_time){name, ms};
 }
 
+static ir_status take_image(void *user, const rt_image *image, const cg_times *t, ir_error *e)
+{
+    tdm_program *p = user;
+
+    add_stage(&p->p, "emit", t->emit_ms);
+    add_stage(&p->p, "codegen", t->codegen_ms);
+    double before = now_ms();
+    ir_status s = rt_image_load(image, &p->p, fe_codegen_options(p->ctx).debug_info, e);
+    add_stage(&p->p, "link", now_ms() - before);
+    return s;
+}
+
 /* Runs the passes over g and codegen over the result; the pieces end up in p. */
 static bool build(tdm_program *p, const ir_graph *g, bool apart)
 {
@@ -88,7 +100,7 @@ static bool build(tdm_program *p, const ir_graph *g, bool apart)
     if (loading > 0.05)
         add_stage(&p->p, "load", loading);
     cg_options o = fe_codegen_options(ctx);
-    ir_status s = api->compile(&o, &p->p, &ctx->rt.error);
+    ir_status s = api->compile(p->p.graph, &o, take_image, p, &ctx->rt.error);
     if (s != IR_OK)
         fe_fail(ctx, nowhere, s, "compile: code generation failed");
     return s == IR_OK;

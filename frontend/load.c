@@ -9,18 +9,12 @@
 
 #include "frontend/fe.h"
 #include "runtime/pool.h"
-#include "runtime/races.h"
 
 #define LIBRARY "libtandem-codegen.so"
 
 typedef const cg_api *entry_fn(int abi, const cg_host *host);
 
-static const cg_host host = {.alloc = rt_alloc,
-                             .free = rt_free,
-                             .jobs = rt_jobs,
-                             .argsort = rt_argsort_row,
-                             .wrote = rt_races_wrote,
-                             .read = rt_races_read};
+static const cg_host host = {.jobs = rt_jobs};
 
 static void *open_beside_us(void)
 {

@@ -1,5 +1,5 @@
 /* runtime/sort.h: the one order in which both engines sort (numerics rule 14).  Compiled code calls
- * rt_argsort_row too: it is handed over with the functions that codegen may bind. */
+ * rt_argsort_row too: it is one of the functions that runtime/code.c binds. */
 #ifndef TANDEM_RT_SORT_H
 #define TANDEM_RT_SORT_H
 
@@ -11,7 +11,6 @@ static inline int64_t rt_sort_how(ir_dtype d, bool descending)
 }
 
 /* y[0..n) = the places of x[0..n) in sorted order; how: rt_sort_how.  Needs no memory but y. */
-typedef void rt_sort_fn(int64_t *y, const void *x, int64_t n, int64_t how);
-rt_sort_fn rt_argsort_row;
+void rt_argsort_row(int64_t *y, const void *x, int64_t n, int64_t how);
 
 #endif

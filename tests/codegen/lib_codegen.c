@@ -14,15 +14,9 @@
 #include <cmocka.h>
 
 #include "passes/passes.h"
-#include "runtime/races.h"
 #include "tests/passes/lib_eval.h"
 
-const cg_host test_host = {.alloc = rt_alloc,
-                           .free = rt_free,
-                           .jobs = rt_jobs,
-                           .argsort = rt_argsort_row,
-                           .wrote = rt_races_wrote,
-                           .read = rt_races_read};
+const cg_host test_host = {.jobs = rt_jobs};
 
 const test_config test_configs[] = {{NULL, 0, 2},     {NULL, 8, 1},        {NULL, 4, 1},
                                     {NULL, 1, 1},     {"x86-64-v3", 0, 1}, {"x86-64-v3", 16, 2},
@@ -270,6 +264,11 @@ static void report(const ir_graph *g, const test_config *config, const char *how
 
 /* ---- running ---- */
 
+typedef struct test_loading {
+    rt_program *p;
+    bool debug;
+} test_loading;
+
 typedef struct arrays {
     guarded *args; /* args[0] the arena, then inputs and outputs */
     int count;
@@ -335,23 +334,31 @@ static void run_chunks(rt_exec *x)
     }
 }
 
-static bool same_graph_code(const ir_graph *g, const test_config *config, rt_program *p, ir_error *e)
+static ir_status load(void *user, const rt_image *image, const cg_times *t, ir_error *e)
 {
-    const cg_api *api = tdm_codegen_entry(CG_ABI, &test_host);
-    cg_options o = {.lanes = config->lanes, .isa = config->isa, .threads = config->threads};
+    test_loading *l = user;
+
+    (void)t;
+    return rt_image_load(image, l->p, l->debug, e);
+}
+
+ir_status test_compile(const ir_graph *g, const cg_options *o, rt_program *p, ir_error *e)
+{
+    test_loading l = {p, o->debug_info};
 
     p->graph = (ir_graph *)(uintptr_t)g;
-    return api->compile(&o, p, e) == IR_OK;
+    return tdm_codegen_entry(CG_ABI, &test_host)->compile(g, o, load, &l, e);
 }
 
 void test_check_config(const ir_graph *g, const test_config *config, bool special)
 {
     ir_error e = {0};
     rt_program p = {0};
+    cg_options o = {.lanes = config->lanes, .isa = config->isa, .threads = config->threads};
     rt_pool *pool = config->threads > 1 ? rt_pool_new(config->threads) : NULL;
     void **values = reference(g, special);
 
-    if (!same_graph_code(g, config, &p, &e))
+    if (test_compile(g, &o, &p, &e) != IR_OK)
         fail_msg("%s", e.text);
     rt_exec *x = rt_exec_new(&p, pool, &e);
     assert_non_null(x);

@@ -35,6 +35,9 @@ void test_check(ir_graph *g, bool special);
 /* One configuration. */
 void test_check_config(const ir_graph *g, const test_config *config, bool special);
 
+/* Compiles and links g, which p then holds. */
+ir_status test_compile(const ir_graph *g, const cg_options *o, rt_program *p, ir_error *e);
+
 extern const cg_host test_host;
 
 #endif

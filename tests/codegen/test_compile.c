@@ -116,7 +116,7 @@ static void test_shared_code(void **state)
     assert_int_equal(api->dump(g, &o, CG_DUMP_LLVM, &text, &e), IR_OK);
     int bodies = count_text(text, "define internal"), thunks = count_text(text, "tail call void");
     assert_true(bodies >= 1 && thunks >= bodies + 11);
-    assert_int_equal(count_text(text, "\ndefine void"), kernels + 1); /* and the entry */
+    assert_int_equal(count_text(text, "\ndefine hidden void"), kernels + 1); /* and the entry */
     free(text);
     assert_int_equal(api->dump(g, &o, CG_DUMP_ASM, &text, &e), IR_OK);
     assert_non_null(strstr(text, "tandem_entry:"));
@@ -144,40 +144,31 @@ static void test_assign(void **state)
 
 static void test_refusals(void **state)
 {
-    const cg_api *api = tdm_codegen_entry(CG_ABI, &test_host);
     ir_graph *g = repeated();
-    rt_program p = {.graph = g};
+    rt_program p = {0};
     ir_error e = {0};
 
     (void)state;
     assert_null(tdm_codegen_entry(CG_ABI + 1, &test_host));
-    assert_int_equal(api->compile(&(cg_options){.lanes = 5, .threads = 1}, &p, &e), IR_EARG);
-    free(p.kernels);
-    free(p.constants);
-    free(p.constant_bytes);
-    p = (rt_program){.graph = g};
+    assert_int_equal(test_compile(g, &(cg_options){.lanes = 5, .threads = 1}, &p, &e), IR_EARG);
     e = (ir_error){0};
-    assert_int_equal(api->compile(&(cg_options){.isa = "z80", .threads = 1}, &p, &e), IR_EARG);
+    assert_int_equal(test_compile(g, &(cg_options){.isa = "z80", .threads = 1}, &p, &e), IR_EARG);
     assert_non_null(strstr(e.text, "z80"));
-    free(p.kernels);
-    free(p.constants);
-    free(p.constant_bytes);
     ir_graph_free(g);
 }
 
 /* perf's map names every kernel, shared bodies too. */
 static void test_debug_names(void **state)
 {
-    const cg_api *api = tdm_codegen_entry(CG_ABI, &test_host);
     cg_options o = {.threads = 2, .debug_info = true};
-    rt_program p = {.graph = repeated()};
+    rt_program p = {0};
     ir_error e = {0};
     char path[64], text[65536];
 
     (void)state;
     snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
     remove(path);
-    if (api->compile(&o, &p, &e) != IR_OK)
+    if (test_compile(repeated(), &o, &p, &e) != IR_OK)
         fail_msg("%s", e.text);
     FILE *f = fopen(path, "r");
     assert_non_null(f);
