@@ -35,6 +35,8 @@ typedef struct cg_times {
 typedef ir_status cg_take(void *user, const rt_image *image, const cg_times *t, ir_error *e);
 
 typedef struct cg_api {
+    /* fingerprint of its sources and of LLVM: code of one build does for another of the same */
+    const char *build;
     /* Compiles a verified, fused and planned graph (static shapes). */
     ir_status (*compile)(const ir_graph *g, const cg_options *o, cg_take *take, void *user, ir_error *e);
     /* free() */

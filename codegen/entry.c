@@ -1,4 +1,5 @@
 /* codegen/entry.c: the one symbol of libtandem-codegen.so. */
+#include "build_id.h"
 #include "codegen/unit.h"
 
 /* The host's functions are the same for every caller in a process, so one copy of the pointer serves all. */
@@ -14,7 +15,12 @@ static ir_status dump(const ir_graph *g, const cg_options *o, cg_dump_kind kind,
     return cg_dump(the_host, g, o, kind, text, e);
 }
 
-static const cg_api api = {compile, dump, cg_host_info};
+#ifdef TANDEM_PLANTS
+#define BUILD "with deliberate errors" /* like no other: nothing of it is kept */
+#else
+#define BUILD TANDEM_BUILD_ID
+#endif
+static const cg_api api = {BUILD, compile, dump, cg_host_info};
 
 __attribute__((visibility("default"))) const cg_api *tdm_codegen_entry(int abi, const cg_host *host)
 {

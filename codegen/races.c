@@ -1,4 +1,5 @@
-/* codegen/races.c: calls that tell the runtime what compiled code reads and writes (cg_options.check_races). */
+/* codegen/races.c: calls that tell the runtime what compiled code reads and writes (cg_options.check_races).
+ */
 #include "codegen/cg.h"
 #include "codegen/codegen.h"
 

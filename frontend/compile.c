@@ -58,19 +58,46 @@ static void add_stage(rt_program *p, const char *name, double ms)
         p->stages[p->stage_count++] = (rt_stage_time){name, ms};
 }
 
+typedef struct taking {
+    tdm_program *p;
+    const cg_options *o;
+    const char *build;
+} taking;
+
 static ir_status take_image(void *user, const rt_image *image, const cg_times *t, ir_error *e)
 {
-    tdm_program *p = user;
+    taking *k = user;
+    rt_program *p = &k->p->p;
 
-    add_stage(&p->p, "emit", t->emit_ms);
-    add_stage(&p->p, "codegen", t->codegen_ms);
-    double before = now_ms();
-    ir_status s = rt_image_load(image, &p->p, fe_codegen_options(p->ctx).debug_info, e);
-    add_stage(&p->p, "link", now_ms() - before);
+    add_stage(p, "emit", t->emit_ms);
+    add_stage(p, "codegen", t->codegen_ms);
+    double t0 = now_ms();
+    ir_status s = rt_image_load(image, p, k->o->debug_info, e);
+    double t1 = now_ms();
+    add_stage(p, "link", t1 - t0);
+    if (s == IR_OK) {
+        fe_cache_keep(k->p, k->o, image, k->build);
+        add_stage(p, "keep", now_ms() - t1);
+    }
     return s;
 }
 
-/* Runs the passes over g and codegen over the result; the pieces end up in p. */
+static bool generate_code(tdm_program *p, const cg_options *o)
+{
+    double before = now_ms();
+    const cg_api *api = fe_codegen(p->ctx);
+    if (!api)
+        return false;
+    double loading = now_ms() - before;
+    if (loading > 0.05)
+        add_stage(&p->p, "load", loading);
+    ir_status s = api->compile(p->p.graph, o, take_image, &(taking){p, o, api->build}, &p->ctx->rt.error);
+    if (s != IR_OK)
+        fe_fail(p->ctx, nowhere, s, "compile: code generation failed");
+    return s == IR_OK;
+}
+
+/* Runs the passes over g; the code is on disk already or generated.  The pieces end up in p. */
 static bool build(tdm_program *p, const ir_graph *g, bool apart)
 {
     tdm_context *ctx = p->ctx;
@@ -92,18 +119,11 @@ static bool build(tdm_program *p, const ir_graph *g, bool apart)
     }
     for (int i = 0; i < count; i++)
         add_stage(&p->p, reports[i].name, reports[i].ms);
-    double before = now_ms();
-    const cg_api *api = fe_codegen(ctx);
-    if (!api)
-        return false;
-    double loading = now_ms() - before;
-    if (loading > 0.05)
-        add_stage(&p->p, "load", loading);
     cg_options o = fe_codegen_options(ctx);
-    ir_status s = api->compile(p->p.graph, &o, take_image, p, &ctx->rt.error);
-    if (s != IR_OK)
-        fe_fail(ctx, nowhere, s, "compile: code generation failed");
-    return s == IR_OK;
+    double before = now_ms();
+    bool found = fe_cache_load(p, &o);
+    add_stage(&p->p, "cache", now_ms() - before);
+    return found || generate_code(p, &o);
 }
 
 /* The captured tensor behind every input of the final graph; inputs keep their order through the passes. */

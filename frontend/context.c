@@ -137,6 +137,7 @@ tdm_context *tdm_context_new(const tdm_options *options)
         return NULL;
 
     const rt_level *level = apply_options(ctx, options);
+    fe_cache_open(ctx);
     ir_error early = ctx->rt.error;
     if ((ctx->options.threads > 1 || ctx->options.check_races) && early.status == IR_OK) {
         ctx->pool = rt_pool_new(ctx->options.threads);
@@ -145,6 +146,7 @@ tdm_context *tdm_context_new(const tdm_options *options)
     }
     if (rt_context_init(&ctx->rt, level, ctx->pool) != IR_OK) {
         rt_pool_free(ctx->pool);
+        free(ctx->cache);
         free(ctx);
         return NULL;
     }
@@ -170,6 +172,7 @@ void tdm_context_free(tdm_context *ctx)
     rt_context_destroy(&ctx->rt);
     rt_pool_free(ctx->pool);
     fe_customs_free(ctx);
+    free(ctx->cache);
     while (ctx->names) {
         fe_name *next = ctx->names->next;
         free(ctx->names);

@@ -16,6 +16,7 @@
 #include "passes/passes.h"
 #include "runtime/pool.h"
 #include "runtime/program.h"
+#include "runtime/store.h"
 #include "runtime/tensor.h"
 
 /* A leaf of a graph under definition: a captured tensor, an input or an inner tensor that collects a
@@ -52,6 +53,7 @@ struct tdm_context {
     rt_context rt; /* must stay first */
     tdm_options options;
     char isa[16];
+    char *cache; /* folder of compiled programs; NULL: none */
     rt_pool *pool;
     tdm_graph *open;
     uint64_t graphs;           /* made so far */
@@ -76,6 +78,8 @@ struct tdm_program {
     tdm_tensor **bound; /* captured tensor of input i of the final graph, or NULL; held */
     int rng_input;      /* index of the hidden input, -1 */
     int users;          /* executions alive */
+    rt_store_key key;
+    char cache[512]; /* what the disk cache did: "hit", "miss (no entry)", "off" */
 };
 
 struct tdm_exec {
@@ -148,5 +152,11 @@ const cg_api *fe_codegen(tdm_context *ctx); /* loads the LLVM half at the first 
 cg_options fe_codegen_options(const tdm_context *ctx);
 tdm_status fe_races(tdm_exec *e); /* of the run that has just ended, where they are checked */
 pass_context fe_pass_context(tdm_context *ctx);
+
+/* ---- compiled programs on disk (cache.c) ---- */
+void fe_cache_open(tdm_context *ctx); /* finds the folder */
+bool fe_cache_load(tdm_program *p, const cg_options *o);
+/* build: of the code generation that made m */
+void fe_cache_keep(tdm_program *p, const cg_options *o, const rt_image *m, const char *build);
 
 #endif

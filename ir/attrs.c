@@ -95,8 +95,7 @@ int ir_attr_entries(const ir_attr_field *f, const ir_attrs *a)
     return f->count != IR_AC_ONE && n > IR_MAX_RANK ? IR_MAX_RANK : n;
 }
 
-/* Bytes of a field inside ir_attrs; pointers are followed elsewhere. */
-static size_t field_bytes(const ir_attr_field *f, const ir_attrs *a)
+size_t ir_attr_bytes(const ir_attr_field *f, const ir_attrs *a)
 {
     size_t n = (size_t)ir_attr_entries(f, a);
     switch (f->kind) {
@@ -145,7 +144,7 @@ void ir_attrs_clean(ir_op op, const ir_attrs *a, const ir_type *result, ir_attrs
         out->nk = a->nk;
     for (int i = 0; i < form->count; i++) {
         const ir_attr_field *f = &form->fields[i];
-        memcpy((char *)out + f->offset, (const char *)a + f->offset, field_bytes(f, a));
+        memcpy((char *)out + f->offset, (const char *)a + f->offset, ir_attr_bytes(f, a));
         if (f->kind == IR_AF_DATA)
             out->splat = a->splat || (ir_type_is_static(result) && ir_type_elements(result) == 1);
     }
@@ -157,7 +156,7 @@ static uint64_t hash_field(uint64_t h, const ir_attr_field *f, const ir_attrs *a
     case IR_AF_NAME: return ir_hash_bytes(h, a->leaf.name, strlen(a->leaf.name));
     case IR_AF_DATA: return ir_hash_bytes(h, a->constant.data, a->constant.bytes);
     case IR_AF_CALL: return ir_hash_bytes(h, a->custom.op->name, strlen(a->custom.op->name));
-    default: return ir_hash_bytes(h, (const char *)a + f->offset, field_bytes(f, a));
+    default: return ir_hash_bytes(h, (const char *)a + f->offset, ir_attr_bytes(f, a));
     }
 }
 
@@ -183,7 +182,8 @@ static bool field_eq(const ir_attr_field *f, const ir_attrs *a, const ir_attrs *
     case IR_AF_DATA:
         return a->splat == b->splat && a->constant.bytes == b->constant.bytes &&
                memcmp(a->constant.data, b->constant.data, a->constant.bytes) == 0;
-    default: return memcmp((const char *)a + f->offset, (const char *)b + f->offset, field_bytes(f, a)) == 0;
+    default:
+        return memcmp((const char *)a + f->offset, (const char *)b + f->offset, ir_attr_bytes(f, a)) == 0;
     }
 }
 

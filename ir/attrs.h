@@ -43,6 +43,8 @@ const ir_attr_form *ir_attr_form_of(ir_op op);
 
 /* Entries of a field's list. */
 int ir_attr_entries(const ir_attr_field *f, const ir_attrs *a);
+/* Bytes of a field inside ir_attrs; of pointers, their own. */
+size_t ir_attr_bytes(const ir_attr_field *f, const ir_attrs *a);
 
 /* The members of *a that count for op, all other bytes zero; pointers are copied as they are. */
 void ir_attrs_clean(ir_op op, const ir_attrs *a, const ir_type *result, ir_attrs *out);

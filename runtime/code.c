@@ -8,6 +8,7 @@
  * thread-local data or with other relocations than codegen's are refused. */
 #include "runtime/code.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +135,7 @@ static void write_jumps(linker *l)
         int32_t distance = (int32_t)(pointer - (jump + 6));
         memcpy(l->map + jump, "\xff\x25", 2);
         memcpy(l->map + jump + 2, &distance, sizeof distance);
-        memcpy(l->map + pointer, &library[i].fn, sizeof(void *));
+        memcpy(l->map + pointer, &library[i].fn, sizeof library[i].fn);
     }
 }
 
@@ -221,6 +222,7 @@ static void relocate(linker *l, const part *p, int section, const Elf64_Rela *r)
     const Elf64_Sym *s = &p->elf.symbols[symbol];
     unsigned char *to = l->map + p->at[section] + r->r_offset;
     const unsigned char *at = own_address(l, p, s);
+    assert(to); /* it lies inside the mapping */
     if (!at)
         at = find(l, rt_elf_symbol_name(&p->elf, s));
     if (!at)

@@ -24,8 +24,8 @@ static bool section_is_sound(const rt_elf *o, const Elf64_Shdr *s)
 {
     if (s->sh_type != SHT_NOBITS && (s->sh_offset > o->size || s->sh_size > o->size - s->sh_offset))
         return false;
-    if ((s->sh_flags & SHF_ALLOC) && (s->sh_addralign > 4096 || (s->sh_addralign & (s->sh_addralign - 1)) ||
-                                      s->sh_size > INT32_MAX))
+    if ((s->sh_flags & SHF_ALLOC) &&
+        (s->sh_addralign > 4096 || (s->sh_addralign & (s->sh_addralign - 1)) || s->sh_size > INT32_MAX))
         return false;
     return s->sh_type != SHT_RELA ||
            (s->sh_info < (unsigned)o->section_count &&

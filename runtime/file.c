@@ -124,7 +124,7 @@ static void sync_directory(const char *path)
 ir_status rt_new_file_close(rt_new_file *w, bool good)
 {
     bool kept = good && w->e->status == IR_OK;
-    bool flushed = !kept || (fflush(w->f) == 0 && fsync(fileno(w->f)) == 0);
+    bool flushed = !kept || (fflush(w->f) == 0 && (w->may_be_lost || fsync(fileno(w->f)) == 0));
     int why = errno;
 
     if (fclose(w->f) != 0 && flushed) {
@@ -138,10 +138,10 @@ ir_status rt_new_file_close(rt_new_file *w, bool good)
     if (!flushed) {
         ir_fail(w->e, IR_EIO, "%s: can't write: %s", w->path, strerror(why));
     }
-    if (kept && flushed) {
-        sync_directory(w->path);
-    } else {
+    if (!kept || !flushed) {
         unlink(w->temporary);
+    } else if (!w->may_be_lost) {
+        sync_directory(w->path);
     }
     free(w->temporary);
     return w->e->status;

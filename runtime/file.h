@@ -27,6 +27,7 @@ typedef struct rt_new_file {
     char *temporary;
     const char *path; /* not owned */
     uint64_t size;    /* written so far */
+    bool may_be_lost; /* not waiting for the disk: after a crash of the system the file may be damaged */
     ir_error *e;
 } rt_new_file;
 

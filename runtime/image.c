@@ -36,8 +36,10 @@ static void put_parts(const rt_image *m, unsigned char *at, size_t names)
         const rt_image_kernel *k = &m->kernels[i];
         put(&at, &(packed_kernel){k->units, k->grain, k->flops, k->bytes}, sizeof(packed_kernel));
     }
-    for (int i = 0; i < m->object_count; i++)
-        put(&at, &(uint64_t){m->objects[i].size}, sizeof(uint64_t));
+    for (int i = 0; i < m->object_count; i++) {
+        uint64_t size = m->objects[i].size;
+        put(&at, &size, sizeof size);
+    }
     unsigned char *objects = at + aligned(names);
     for (int i = 0; i < m->kernel_count; i++)
         put(&at, m->kernels[i].symbol, strlen(m->kernels[i].symbol) + 1);
@@ -223,5 +225,8 @@ ir_status rt_image_load(const rt_image *m, rt_program *p, bool debug, ir_error *
     else if (link_image(m, p, wanted, debug, &local) == IR_OK)
         make_constants(p, &local);
     free(wanted);
-    return local.status == IR_OK ? IR_OK : ir_fail(e, local.status, "%s", local.text);
+    if (local.status == IR_OK)
+        return IR_OK;
+    rt_program_unload(p);
+    return ir_fail(e, local.status, "%s", local.text);
 }

@@ -29,7 +29,8 @@ unsigned char *rt_image_pack(const rt_image *m, size_t *size);
 /* From bytes at a multiple of 8, which must outlive it; false if they are no image.  The caller frees
  * m->kernels. */
 bool rt_image_unpack(rt_image *m, const unsigned char *bytes, size_t size);
-/* Links m and fills p's entry, kernels and constants; p->graph is set.  debug as in rt_code_link. */
+/* Links m and fills p's entry, kernels and constants, or none of them; p->graph is set.  debug as in
+ * rt_code_link. */
 ir_status rt_image_load(const rt_image *m, rt_program *p, bool debug, ir_error *e);
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef TANDEM_RT_LEVEL_H
 #define TANDEM_RT_LEVEL_H
 
+#include "ir/digest.h"
 #include "runtime/array.h"
 
 /* y[0..n) from rows x[j][0..n), all contiguous. */
@@ -72,5 +73,7 @@ struct rt_level {
 };
 
 extern const rt_level rt_level_v1, rt_level_v3, rt_level_v4;
+
+void rt_cpu_digest(ir_digest *d); /* equal where code for one CPU also suits the other */
 
 #endif

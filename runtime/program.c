@@ -20,11 +20,8 @@ rt_program *rt_program_new(void)
     return p;
 }
 
-void rt_program_free(rt_program *p)
+void rt_program_unload(rt_program *p)
 {
-    if (!p) {
-        return;
-    }
     if (p->code_free) {
         p->code_free(p->code);
     }
@@ -34,6 +31,22 @@ void rt_program_free(rt_program *p)
     free(p->constants);
     free(p->constant_bytes);
     free(p->kernels);
+    p->code = NULL;
+    p->code_free = NULL;
+    p->entry = NULL;
+    p->constants = NULL;
+    p->constant_bytes = NULL;
+    p->constant_count = 0;
+    p->kernels = NULL;
+    p->kernel_count = 0;
+}
+
+void rt_program_free(rt_program *p)
+{
+    if (!p) {
+        return;
+    }
+    rt_program_unload(p);
     if (p->graph) {
         ir_graph_free(p->graph);
     }

@@ -56,6 +56,9 @@ rt_program *rt_program_new(void); /* zeroed; NULL when out of memory.  Or embed 
  * and constant_bytes (free()), each constant (rt_free). */
 void rt_program_free(rt_program *p);
 
+/* Frees all but the graph and the stages: p is as before it was loaded. */
+void rt_program_unload(rt_program *p);
+
 /* One run's memory: an arena and a table of pointers.  Several executions of a program may run at once. */
 typedef struct rt_exec {
     const rt_program *program;

@@ -86,6 +86,7 @@ bool cli_run_option(int opt, tdm_options *o, bool *bad)
                 cli_bad("--memory-budget %s: expected a number of bytes, or one with K, M or G", optarg) != 0;
         return true;
     case 1006: o->check_races = true; return true;
+    case 1007: o->cache = optarg; return true;
     default: return false;
     }
 }
@@ -123,6 +124,17 @@ tdm_context *cli_context(const tdm_options *o)
     cli_failed(ctx);
     tdm_context_free(ctx);
     return NULL;
+}
+
+void cli_print_compile(const tdm_program *p, double seconds)
+{
+    const char *name;
+    double ms;
+
+    printf("compile");
+    for (int i = 0; (name = tdm_program_stage(p, i, &ms)); i++)
+        printf("%s %s %.2f", i ? "," : "", name, ms);
+    printf(" ms (%.1f in all)\ncache   %s\n", seconds * 1e3, tdm_program_cache(p));
 }
 
 double cli_now(void)

@@ -30,23 +30,26 @@ int cmd_convert(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
-/* --threads --isa --width --numerics --seed --memory-budget --check-races: taken by every verb that runs
- * code. */
+/* --threads --isa --width --numerics --seed --memory-budget --check-races --cache: taken by every verb that
+ * runs code. */
 #define CLI_RUN_OPTIONS                                                                            \
     {"threads", required_argument, NULL, 1000}, {"isa", required_argument, NULL, 1001},            \
         {"width", required_argument, NULL, 1002}, {"numerics", required_argument, NULL, 1003},     \
         {"seed", required_argument, NULL, 1004}, {"memory-budget", required_argument, NULL, 1005}, \
-        {"check-races", no_argument, NULL, 1006}, {"help", no_argument, NULL, 'h'}, {0}
-#define CLI_RUN_HELP                                                                                      \
-    "  --threads N        threads (default: one for each CPU)\n"                                          \
-    "  --isa LEVEL        x86-64, x86-64-v3 or x86-64-v4, for eager kernels and compiled code\n"          \
-    "                     (default: this CPU)\n"                                                          \
-    "  --width N          f32 lanes of compiled code: 16, 8, 4 or 1 (default: widest)\n"                  \
-    "  --numerics MODE    strict (default: the same bits in both engines); fast is not built in yet\n"    \
-    "  --seed N           of the random ops (default 0)\n"                                                \
-    "  --memory-budget N  bytes, or with K, M, G: the most that a program's arena may take; values are\n" \
-    "                     computed again until it fits\n"                                                 \
-    "  --check-races      run compiled kernels chunk by chunk; fail if two chunks touch one byte (slow)\n"
+        {"check-races", no_argument, NULL, 1006}, {"cache", required_argument, NULL, 1007},        \
+        {"help", no_argument, NULL, 'h'}, {0}
+#define CLI_RUN_HELP                                                                                       \
+    "  --threads N        threads (default: one for each CPU)\n"                                           \
+    "  --isa LEVEL        x86-64, x86-64-v3 or x86-64-v4, for eager kernels and compiled code\n"           \
+    "                     (default: this CPU)\n"                                                           \
+    "  --width N          f32 lanes of compiled code: 16, 8, 4 or 1 (default: widest)\n"                   \
+    "  --numerics MODE    strict (default: the same bits in both engines); fast is not built in yet\n"     \
+    "  --seed N           of the random ops (default 0)\n"                                                 \
+    "  --memory-budget N  bytes, or with K, M, G: the most that a program's arena may take; values are\n"  \
+    "                     computed again until it fits\n"                                                  \
+    "  --check-races      run compiled kernels chunk by chunk; fail if two chunks touch one byte (slow)\n" \
+    "  --cache DIR|off    where compiled programs are kept (default: $TANDEM_CACHE, else\n"                \
+    "                     ~/.cache/tandem)\n"
 /* Takes one option of CLI_RUN_OPTIONS; false when `opt` is none of them.  A bad value ends in *bad. */
 bool cli_run_option(int opt, tdm_options *o, bool *bad);
 
@@ -89,6 +92,8 @@ tdm_graph *cli_specialize(tdm_graph *g, const cli_inputs *in);
 /* One tensor for every input and variable, held: values[tdm_graph_inputs].  False after a message. */
 bool cli_make_inputs(tdm_context *ctx, const tdm_graph *g, const cli_inputs *in, tdm_tensor **values);
 const char *cli_node_name(const tdm_graph *g, int node); /* name of an input or variable */
+/* "compile fuse 0.1, .., link 0.1 ms (12.3 in all)\ncache   miss (no entry)\n" on standard output */
+void cli_print_compile(const tdm_program *p, double seconds);
 void cli_shape_text(const tdm_graph *g, const tdm_node_info *n, char *text, size_t size); /* f32[4,n] */
 
 #endif

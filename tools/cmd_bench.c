@@ -13,7 +13,7 @@
 typedef struct bench_args {
     tdm_options options;
     bool engine[2]; /* static, eager */
-    bool list, serve, kernels;
+    bool list, serve, kernels, timings;
     double min_time;
     const char *json;
 } bench_args;
@@ -50,6 +50,11 @@ static json_t *print_to_json(const bench_print *p)
                      p->l2, "dot", p->dot, "samples", samples);
 }
 
+static const tdm_program *program_of(const subject *s)
+{
+    return s->job ? bench_job_program(s->job) : s->model->program;
+}
+
 /* One record per floating-point output. */
 static json_t *fingerprints(subject *s)
 {
@@ -64,14 +69,29 @@ static json_t *fingerprints(subject *s)
     return list;
 }
 
+static void add_stages(json_t *record, const tdm_program *p)
+{
+    json_t *stages = json_object();
+    const char *name;
+    double ms;
+
+    for (int i = 0; (name = tdm_program_stage(p, i, &ms)); i++)
+        json_object_set_new(stages, name, json_real(ms));
+    json_object_set_new(record, "compile_ms", stages);
+    json_object_set_new(record, "cache", json_string(tdm_program_cache(p)));
+}
+
 static json_t *record(const bench_args *a, const char *name, int engine, tdm_context *ctx, double compile_s,
                       double first_s, subject *s)
 {
-    return json_pack("{s:s,s:s,s:i,s:s,s:f,s:f,s:f,s:o}", "workload", name, "engine", engines[engine],
-                     "threads", tdm_threads(ctx), "numerics",
-                     a->options.numerics == TDM_FAST ? "fast" : "strict", "compile_s", compile_s,
-                     "first_call_s", first_s, "peak_rss_mb", bench_peak_rss_mb(), "fingerprint",
-                     fingerprints(s));
+    json_t *r =
+        json_pack("{s:s,s:s,s:i,s:s,s:f,s:f,s:f,s:o}", "workload", name, "engine", engines[engine], "threads",
+                  tdm_threads(ctx), "numerics", a->options.numerics == TDM_FAST ? "fast" : "strict",
+                  "compile_s", compile_s, "first_call_s", first_s, "peak_rss_mb", bench_peak_rss_mb(),
+                  "fingerprint", fingerprints(s));
+    if (engine == 0)
+        add_stages(r, program_of(s));
+    return r;
 }
 
 static int by_value(const void *a, const void *b)
@@ -121,15 +141,10 @@ static void serve(subject *s, json_t *ready)
     }
 }
 
-static const tdm_program *program(const subject *s)
-{
-    return s->job ? bench_job_program(s->job) : s->model->program;
-}
-
 static bool kernels(const bench_args *a, const subject *s)
 {
     tdm_exec *e = s->job ? bench_job_exec(s->job) : s->model->exec;
-    return bench_print_kernels(program(s), e, a->min_time);
+    return bench_print_kernels(program_of(s), e, a->min_time);
 }
 
 /* Times the subject, prints its row and completes its record. */
@@ -139,7 +154,7 @@ static void report(const bench_args *a, const char *name, int engine, tdm_contex
     long reps;
     tdm_reset_peak_bytes(ctx);
     measure(s, a->min_time, &min_ms, &median_ms, &reps);
-    size_t call_bytes = bench_call_bytes(program(s), ctx);
+    size_t call_bytes = bench_call_bytes(program_of(s), ctx);
     double rss_mb = bench_peak_rss_mb();
     json_object_set_new(r, "min_ms", json_real(min_ms));
     json_object_set_new(r, "median_ms", json_real(median_ms));
@@ -177,6 +192,8 @@ static int run_one(const bench_args *a, const char *name, int engine, json_t *re
         } else {
             report(a, name, engine, ctx, &s, r);
             json_array_append(results, r);
+            if (a->timings && engine == 0)
+                cli_print_compile(program_of(&s), compile_s);
             if (a->kernels && engine == 0 && !kernels(a, &s))
                 status = cli_bad("out of memory");
         }
@@ -196,11 +213,13 @@ static const char help[] =
     "  --min-time S       seconds to measure each for (default 0.5)\n"
     "  --json FILE        writes an array of records\n"
     "  --kernels          static: the kernels too, slowest first, those alike together\n"
+    "  --timings          static: how long each stage of compiling took\n"
     "  --serve            one NAME: prints `ready {json}`, then for every line N on standard input makes\n"
     "                     N calls and prints `N TOTAL_NS`\n" CLI_RUN_HELP
     "\nA NAME that is no workload is taken as a MODEL file (.tdm).  Times are of one call,\n"
     "inputs in place.  `call MB` is the memory of a call beside inputs, parameters and results: the arena\n"
-    "of a compiled call, the most tensors at once of an eager one; `RSS MiB` the process's peak.\n";
+    "of a compiled call, the most tensors at once of an eager one; `RSS MiB` the process's peak.\n"
+    "Compiling is measured too: no disk cache is used unless --cache or $TANDEM_CACHE names one.\n";
 
 static bool parse_engines(bench_args *a, const char *text)
 {
@@ -216,13 +235,11 @@ static bool parse_engines(bench_args *a, const char *text)
 
 static int parse(int argc, char **argv, bench_args *a)
 {
-    static const struct option options[] = {{"list", no_argument, NULL, 1},
-                                            {"serve", no_argument, NULL, 2},
-                                            {"engine", required_argument, NULL, 3},
-                                            {"min-time", required_argument, NULL, 4},
-                                            {"json", required_argument, NULL, 5},
-                                            {"kernels", no_argument, NULL, 6},
-                                            CLI_RUN_OPTIONS};
+    static const struct option options[] = {
+        {"list", no_argument, NULL, 1},         {"serve", no_argument, NULL, 2},
+        {"engine", required_argument, NULL, 3}, {"min-time", required_argument, NULL, 4},
+        {"json", required_argument, NULL, 5},   {"kernels", no_argument, NULL, 6},
+        {"timings", no_argument, NULL, 7},      CLI_RUN_OPTIONS};
     bool bad = false;
     for (int opt; (opt = cli_next(argc, argv, options)) != -1;) {
         char *end;
@@ -246,6 +263,8 @@ static int parse(int argc, char **argv, bench_args *a)
             a->json = optarg;
         else if (opt == 6)
             a->kernels = true;
+        else if (opt == 7)
+            a->timings = true;
         else
             cli_run_option(opt, &a->options, &bad);
     }
@@ -281,6 +300,8 @@ int cmd_bench(int argc, char **argv)
         list();
         return CLI_OK;
     }
+    if (!a.options.cache && !getenv("TANDEM_CACHE"))
+        a.options.cache = "off";
     if (!a.engine[0] && !a.engine[1])
         a.engine[0] = true, a.engine[1] = !a.serve;
     int names = argc - optind;

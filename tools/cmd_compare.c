@@ -95,12 +95,9 @@ static void print_nodes(const comparison *c)
 
 static void print_costs(const comparison *c)
 {
-    double ms, calls = side_break_even(c->build_s, c->side.eager_us, c->side.static_us);
-    const char *name;
-    printf("\ncompile");
-    for (int i = 0; (name = tdm_program_stage(c->program, i, &ms)); i++)
-        printf("%s %s %.2f", i ? "," : "", name, ms);
-    printf(" ms (%.1f in all)\n", c->build_s * 1e3);
+    double calls = side_break_even(c->build_s, c->side.eager_us, c->side.static_us);
+    printf("\n");
+    cli_print_compile(c->program, c->build_s);
     printf("memory  static %.3f MB (arena, outputs, constants), eager peak %.3f MB\n",
            (double)tdm_program_memory_bytes(c->program) * 1e-6, (double)c->eager_peak * 1e-6);
     printf("arena   %.3f MB, at most %.3f MB live; %.3f Mflop compute values again\n",
@@ -162,10 +159,11 @@ static int write_json(const comparison *c, const char *path)
     json_t *stages = json_object();
     for (int i = 0; (name = tdm_program_stage(c->program, i, &ms)); i++)
         json_object_set_new(stages, name, json_real(ms));
-    json_t *all = json_pack("{s:o,s:o,s:o,s:o,s:{s:I,s:I},s:f,s:f,s:o}", "outputs", results_json(c),
+    json_t *all = json_pack("{s:o,s:o,s:o,s:o,s:s,s:{s:I,s:I},s:f,s:f,s:o}", "outputs", results_json(c),
                             "first_divergence", divergence_json(c), "kernels", kernels_json(c), "compile_ms",
-                            stages, "memory", "static", (json_int_t)tdm_program_memory_bytes(c->program),
-                            "eager", (json_int_t)c->eager_peak, "static_us", c->side.static_us, "eager_us",
+                            stages, "cache", tdm_program_cache(c->program), "memory", "static",
+                            (json_int_t)tdm_program_memory_bytes(c->program), "eager",
+                            (json_int_t)c->eager_peak, "static_us", c->side.static_us, "eager_us",
                             c->side.eager_us, "break_even_calls", calls < 0 ? json_null() : json_real(calls));
     int bad = json_dump_file(all, path, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     json_decref(all);

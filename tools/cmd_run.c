@@ -5,8 +5,10 @@
 
 #include "tools/model_job.h"
 
-static const char help[] = "  --engine E         static (default) or eager\n" CLI_INPUT_HELP
-                           "  --output NAME=F    writes an output as F.npy\n" CLI_RUN_HELP;
+static const char help[] =
+    "  --engine E         static (default) or eager\n" CLI_INPUT_HELP
+    "  --output NAME=F    writes an output as F.npy\n"
+    "  --timings          how long compiling, stage by stage, and the first call took\n" CLI_RUN_HELP;
 
 typedef struct saves {
     const char *set[64];
@@ -73,7 +75,8 @@ static bool known_outputs(const tdm_graph *g, const saves *s)
     return true;
 }
 
-static int run(tdm_context *ctx, const char *file, bool eager, const cli_inputs *in, const saves *s)
+static int run(tdm_context *ctx, const char *file, bool eager, bool timings, const cli_inputs *in,
+               const saves *s)
 {
     double compile_s, first_s;
     tdm_tensor *out[64];
@@ -98,6 +101,10 @@ static int run(tdm_context *ctx, const char *file, bool eager, const cli_inputs 
         tdm_graph_output(j->graph, i, &name);
         ok = print_summary(name, out[i]) && save(s, name, out[i]);
     }
+    if (ok && timings && !eager)
+        cli_print_compile(j->program, compile_s);
+    if (ok && timings)
+        printf("first call %.3f ms\n", first_s * 1e3);
     int status = ok ? CLI_OK : cli_failed(ctx);
     model_job_free(j);
     return status;
@@ -107,12 +114,13 @@ int cmd_run(int argc, char **argv)
 {
     static const struct option options[] = {{"engine", required_argument, NULL, 1},
                                             {"output", required_argument, NULL, 2},
+                                            {"timings", no_argument, NULL, 3},
                                             CLI_INPUT_OPTIONS,
                                             CLI_RUN_OPTIONS};
     tdm_options o = {0};
     cli_inputs in = {0};
     saves s = {0};
-    bool bad = false, eager = false;
+    bool bad = false, eager = false, timings = false;
 
     for (int opt; (opt = cli_next(argc, argv, options)) != -1;) {
         if (opt == 'h') {
@@ -130,7 +138,9 @@ int cmd_run(int argc, char **argv)
                 bad = cli_bad("--output %s: expected NAME=FILE.npy", optarg) != 0;
             else
                 s.set[s.count++] = optarg;
-        } else if (!cli_input_option(opt, &in, &bad))
+        } else if (opt == 3)
+            timings = true;
+        else if (!cli_input_option(opt, &in, &bad))
             cli_run_option(opt, &o, &bad);
     }
     if (bad)
@@ -140,7 +150,7 @@ int cmd_run(int argc, char **argv)
     tdm_context *ctx = cli_context(&o);
     if (!ctx)
         return CLI_BAD;
-    int status = run(ctx, argv[optind], eager, &in, &s);
+    int status = run(ctx, argv[optind], eager, timings, &in, &s);
     tdm_context_free(ctx);
     return status;
 }

@@ -29,21 +29,24 @@ static const char *flush_state(void)
 #endif
 }
 
-int cmd_doctor(int argc, char **argv)
+static void print_cache(const tdm_context *ctx)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    for (int opt; (opt = cli_next(argc, argv, options)) != -1;) {
-        if (opt != 'h')
-            return CLI_BAD;
-        cli_help("doctor", "");
-        return CLI_OK;
-    }
-    tdm_options o = {0};
+    int programs;
+    size_t bytes;
+    const char *folder = tdm_cache_folder(ctx);
+
+    tdm_cache_count(ctx, &programs, &bytes);
+    if (folder)
+        printf("disk cache     %s: %d programs, %.1f MB\n", folder, programs, (double)bytes * 1e-6);
+    else
+        printf("disk cache     off\n");
+}
+
+static int doctor(tdm_context *ctx)
+{
     tdm_host_info h;
-    tdm_context *ctx = cli_context(&o);
-    if (!ctx)
-        return CLI_BAD;
     bool llvm = tdm_host(ctx, &h) == TDM_OK;
+
     printf("tandem         %s\n", tdm_version());
     printf("CPU            %s, %d available\n", llvm ? h.cpu : "unknown", h.cpus);
     printf("eager kernels  %s\n", h.eager_isa);
@@ -55,7 +58,44 @@ int cmd_doctor(int argc, char **argv)
     printf("flush to zero  %s\n", flush_state());
     printf("numerics       strict; fast: not built in\n");
     printf("OpenBLAS       not built in\n");
-    printf("disk cache     not built in\n");
-    tdm_context_free(ctx);
+    print_cache(ctx);
     return llvm ? CLI_OK : CLI_DIFFERENT;
+}
+
+static const char doctor_help[] =
+    "  --cache DIR|off    the disk cache to look at (default: $TANDEM_CACHE, else\n"
+    "                     ~/.cache/tandem)\n"
+    "  --clear-cache      removes the compiled programs in it, and says no more\n";
+
+int cmd_doctor(int argc, char **argv)
+{
+    static const struct option options[] = {{"cache", required_argument, NULL, 1},
+                                            {"clear-cache", no_argument, NULL, 2},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    tdm_options o = {0};
+    bool clear = false;
+
+    for (int opt; (opt = cli_next(argc, argv, options)) != -1;) {
+        if (opt == 'h') {
+            cli_help("doctor", doctor_help);
+            return CLI_OK;
+        }
+        if (opt == '?')
+            return CLI_BAD;
+        if (opt == 1)
+            o.cache = optarg;
+        else
+            clear = true;
+    }
+    tdm_context *ctx = cli_context(&o);
+    if (!ctx)
+        return CLI_BAD;
+    int status = CLI_OK;
+    if (clear)
+        printf("removed %d programs\n", tdm_cache_clear(ctx));
+    else
+        status = doctor(ctx);
+    tdm_context_free(ctx);
+    return status;
 }

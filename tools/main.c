@@ -14,7 +14,7 @@ const cli_verb cli_verbs[] = {
      cmd_train},
     {"convert", "A B", "weights from one kind of file into another: .safetensors, .npz", cmd_convert},
     {"version", "", "version of Tandem", cmd_version},
-    {"doctor", "", "what this machine offers: CPU, LLVM, threads", cmd_doctor},
+    {"doctor", "[options]", "what this machine offers: CPU, LLVM, threads, disk cache", cmd_doctor},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -44,13 +44,12 @@ void train_print_run(trainer *const *run, int count, bool same)
 
 static void print_compile(const trainer *t, double eager_us)
 {
-    double ms, build_s = t->step.define_s + t->step.compile_s;
-    const char *name;
-    printf("\nbuild %.2f ms", t->step.define_s * 1e3);
-    for (int i = 0; (name = tdm_program_stage(t->step.program, i, &ms)); i++)
-        printf(", %s %.2f", name, ms);
-    printf(" (compile %.1f ms in all); first run %.3f ms, steady %.3f ms\n", t->step.compile_s * 1e3,
-           t->first_s * 1e3, t->step_us * 1e-3);
+    double build_s = t->step.define_s + t->step.compile_s;
+
+    printf("\n");
+    cli_print_compile(t->step.program, t->step.compile_s);
+    printf("build %.2f ms, first run %.3f ms, steady %.3f ms\n", t->step.define_s * 1e3, t->first_s * 1e3,
+           t->step_us * 1e-3);
     double calls = side_break_even(build_s, eager_us, t->step_us);
     if (eager_us > 0 && calls >= 0)
         printf("compiling has paid after %.0f steps\n", calls);

@@ -78,6 +78,9 @@ typedef struct tdm_kernel_info {
 TDM_API int tdm_program_kernels(const tdm_program *p);
 TDM_API bool tdm_program_kernel(const tdm_program *p, int i, tdm_kernel_info *out);
 TDM_API const char *tdm_program_stage(const tdm_program *p, int i, double *ms); /* NULL past the end */
+/* What the disk cache did for p: "hit", "miss (no entry)", "miss (entry corrupt)", "miss (other cpu)", "miss
+ * (other version)", "off"; ", not kept: WHY" where the code could not be written. */
+TDM_API const char *tdm_program_cache(const tdm_program *p);
 TDM_API size_t tdm_program_arena_bytes(const tdm_program *p);
 /* The most bytes of the arena in use at once: what its placing is measured by. */
 TDM_API size_t tdm_program_live_bytes(const tdm_program *p);
@@ -114,6 +117,11 @@ TDM_API double tdm_element(tdm_dtype d, const void *data, int64_t i);
 /* Nanoseconds that the eager engine spent per op since profiling was switched on; names as in docs/ops. */
 TDM_API void tdm_profile(tdm_context *ctx, bool on);
 TDM_API const char *tdm_profile_op(const tdm_context *ctx, int i, double *ns); /* NULL past the end */
+
+/* The disk cache: its folder (NULL: off), what it holds, and removing that (how many programs). */
+TDM_API const char *tdm_cache_folder(const tdm_context *ctx);
+TDM_API void tdm_cache_count(const tdm_context *ctx, int *programs, size_t *bytes);
+TDM_API int tdm_cache_clear(tdm_context *ctx);
 
 typedef struct tdm_host_info {
     char cpu[64], llvm[32]; /* llvm "" when the LLVM half can't be loaded */

@@ -130,6 +130,10 @@ typedef struct tdm_options {
     /* For finding bugs in Tandem: compiled kernels run chunk by chunk in one thread, and a run in which two
      * chunks that could run at once touch the same byte fails and names the kernel.  Many times slower. */
     bool check_races;
+    /* folder that keeps compiled programs, so that the next process need not compile them; "off": none; NULL:
+     * $TANDEM_CACHE, else $XDG_CACHE_HOME/tandem, else ~/.cache/tandem (docs/cache.md) */
+    const char *cache;
+    size_t cache_bytes; /* most that the folder may hold, the longest unused go first; 0: 256 MiB */
 } tdm_options;
 
 /* NULL options: defaults.  NULL only when out of memory; a bad option is a sticky error of the returned

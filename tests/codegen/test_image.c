@@ -137,7 +137,7 @@ static void test_damaged(void **state)
         for (int way = 0; way < 2; way++) {
             unsigned char *copy = malloc(p.size);
             memcpy(copy, p.bytes, p.size);
-            copy[i] ^= way ? 0xff : 1 << (i % 8);
+            copy[i] ^= (unsigned char)(way ? 0xff : 1 << (i % 8));
             link_anyhow(copy, p.size, g);
             free(copy);
         }
