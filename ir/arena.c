@@ -15,8 +15,14 @@ typedef struct block {
 
 _Static_assert(sizeof(block) <= 2 * ALIGN, "the payload starts 32 bytes into a block");
 
+typedef struct held {
+    struct held *next;
+    ir_shared *what;
+} held;
+
 struct ir_arena {
     block *blocks; /* the first is the one that small allocations come from */
+    held *held;
     ir_name **table;
     uint32_t table_size, table_count;
 };
@@ -40,6 +46,8 @@ void ir_arena_free(ir_arena *a)
 {
     if (!a)
         return;
+    for (const held *h = a->held; h; h = h->next)
+        ir_shared_release(h->what);
     for (block *b = a->blocks, *next; b; b = next) {
         next = b->next;
         ir_mem_free(b);
@@ -89,6 +97,18 @@ void *ir_arena_alloc(ir_arena *a, size_t bytes)
     fresh->next = b;
     a->blocks = fresh;
     return take(fresh, bytes);
+}
+
+bool ir_arena_hold(ir_arena *a, ir_shared *s)
+{
+    held *h = ir_arena_alloc(a, sizeof *h);
+
+    if (!h)
+        return false;
+    *h = (held){.next = a->held, .what = s};
+    a->held = h;
+    ir_shared_hold(s);
+    return true;
 }
 
 void *ir_arena_grow(ir_arena *a, void *items, size_t count, uint32_t *capacity, size_t item_size)

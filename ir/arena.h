@@ -10,6 +10,7 @@
 #define TANDEM_IR_ARENA_H
 
 #include "ir.h"
+#include "shared.h"
 
 void *ir_mem_alloc(size_t bytes); /* NULL when out of memory */
 void *ir_mem_zero(size_t bytes);  /* the same, zeroed */
@@ -32,6 +33,8 @@ typedef struct ir_arena ir_arena;
 ir_arena *ir_arena_new(void);
 void ir_arena_free(ir_arena *a);
 void *ir_arena_alloc(ir_arena *a, size_t bytes); /* zeroed, 16-byte aligned; NULL when out of memory */
+/* Holds s until a is freed; false when out of memory. */
+bool ir_arena_hold(ir_arena *a, ir_shared *s);
 /* Finds or adds a name.  The entry stays where it is; NULL when out of memory. */
 ir_name *ir_arena_name(ir_arena *a, const char *s, size_t n);
 const ir_name *ir_arena_find(const ir_arena *a, const char *s, size_t n); /* NULL if it is not there */

@@ -181,7 +181,8 @@ static bool field_eq(const ir_attr_field *f, const ir_attrs *a, const ir_attrs *
     case IR_AF_NAME: return strcmp(a->leaf.name, b->leaf.name) == 0;
     case IR_AF_DATA:
         return a->splat == b->splat && a->constant.bytes == b->constant.bytes &&
-               memcmp(a->constant.data, b->constant.data, a->constant.bytes) == 0;
+               (a->constant.data == b->constant.data ||
+                memcmp(a->constant.data, b->constant.data, a->constant.bytes) == 0);
     default:
         return memcmp((const char *)a + f->offset, (const char *)b + f->offset, ir_attr_bytes(f, a)) == 0;
     }

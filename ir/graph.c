@@ -136,6 +136,36 @@ int ir_graph_symbol(ir_graph *g, const char *name)
 
 /* ---- appending --------------------------------------------------------------------------------------- */
 
+/* Room for the data of a constant; NULL when out of memory.  *s: what holds it if it is big, so that other
+ * graphs can. */
+static void *data_room(ir_graph *g, size_t bytes, ir_shared **s)
+{
+    enum { BIG = 4096 };
+
+    *s = bytes >= BIG ? ir_shared_new(bytes) : NULL;
+    if (bytes < BIG)
+        return ir_arena_alloc(g->arena, bytes);
+    bool held = *s && ir_arena_hold(g->arena, *s);
+    ir_shared_release(*s);
+    return held ? ir_shared_data(*s) : NULL;
+}
+
+/* The data of a constant, which *c still has where the caller does: held if it is shared, else copied. */
+static bool keep_data(ir_graph *g, ir_attrs *c)
+{
+    const void *from = c->constant.data;
+    ir_shared *s = c->constant.shared;
+
+    if (s && from == ir_shared_data(s))
+        return ir_arena_hold(g->arena, s);
+    void *to = data_room(g, c->constant.bytes, &s);
+    if (to)
+        memcpy(to, from, c->constant.bytes);
+    c->constant.data = to;
+    c->constant.shared = s;
+    return to != NULL;
+}
+
 /* Copies what counts of *a, pointers included. */
 static const ir_attrs *copy_attrs(ir_graph *g, ir_op op, const ir_attrs *a, const ir_type *result)
 {
@@ -147,13 +177,9 @@ static const ir_attrs *copy_attrs(ir_graph *g, ir_op op, const ir_attrs *a, cons
     if (!copy)
         return NULL;
     ir_attrs_clean(op, a, result, copy);
-    if (op == IR_constant) {
-        void *data = ir_graph_alloc(g, a->constant.bytes);
-        if (!data)
-            return NULL;
-        memcpy(data, a->constant.data, a->constant.bytes);
-        copy->constant.data = data;
-    } else if (op == IR_input || op == IR_variable) {
+    if (op == IR_constant && !keep_data(g, copy))
+        return no_memory(g);
+    if (op == IR_input || op == IR_variable) {
         copy->leaf.name = ir_graph_intern(g, a->leaf.name);
     }
     return copy;

@@ -222,7 +222,8 @@ typedef struct ir_attrs {
         struct {
             const void *data;
             size_t bytes;
-        } constant; /* row-major elements; one element if splat */
+            struct ir_shared *shared; /* holds data for other graphs too (shared.h); NULL: appending copies */
+        } constant;                   /* row-major elements; one element if splat */
         struct {
             const char *name;
         } leaf;

@@ -13,6 +13,7 @@
  *      and of some size, are panels.  m, n and k of the products stay, hence their bits (numerics rule 5). */
 #include "ir/map.h"
 #include "ir/plant.h"
+#include "ir/shared.h"
 #include "passes/all.h"
 #include "passes/rebuild.h"
 
@@ -80,7 +81,8 @@ static ir_ref panels(pass_context *pc, const ir_node *n, int axis, ir_graph *out
     ir_attrs turn = {.n = 3, .axes = {axis ? 0 : 1, axis ? 2 : 0, axis ? 1 : 2}}, a = {.type = to};
     const ir_type *types[] = {&from};
     const void *data[] = {n->attrs->constant.data};
-    void *y = malloc(ir_type_bytes(&to));
+    ir_shared *laid = ir_shared_new(ir_type_bytes(&to));
+    void *y = laid ? ir_shared_data(laid) : NULL;
     ir_ref r = IR_NONE;
 
     if (!y || pc->eval(pc->eval_user, IR_transpose, &turn, types, data, 1, &to, y) != IR_OK) {
@@ -91,10 +93,11 @@ static ir_ref panels(pass_context *pc, const ir_node *n, int axis, ir_graph *out
             ((uint8_t *)y)[ir_dtype_size((ir_dtype)n->type.dtype) - 1] ^= 0x80;
         a.constant.data = y;
         a.constant.bytes = ir_type_bytes(&to);
+        a.constant.shared = laid;
         pass_copy_origin(n, out);
         r = ir_graph_append(out, IR_constant, &a, NULL, 0);
     }
-    free(y);
+    ir_shared_release(laid);
     return r;
 }
 

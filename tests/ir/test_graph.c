@@ -55,6 +55,38 @@ static void copies_data(void **state)
     ir_graph_free(g);
 }
 
+static const ir_attrs *appended(ir_graph *g, const ir_attrs *a)
+{
+    ir_ref r = ir_graph_append(g, IR_constant, a, NULL, 0);
+
+    assert_int_not_equal(r, IR_NONE);
+    return g->nodes[r].attrs;
+}
+
+/* Big data is copied into the first graph that has it; others hold the same bytes, and the last one frees
+ * them (ASan). */
+static void shares_data(void **state)
+{
+    (void)state;
+    static float data[1024];
+    ir_attrs a = {.type = ir_type_make(IR_DT_f32, 1, (const int64_t[]){1024})};
+    ir_graph *g = ir_graph_new("f"), *h = ir_graph_new("g");
+    a.constant.data = data;
+    a.constant.bytes = sizeof data;
+    data[0] = 1;
+    const ir_attrs *first = appended(g, &a);
+    data[0] = 2;
+    assert_ptr_not_equal(first->constant.data, data);
+    const ir_attrs *second = appended(h, first);
+    assert_ptr_equal(second->constant.data, first->constant.data);
+    a.constant.shared = second->constant.shared; /* of other data */
+    const ir_attrs *third = appended(h, &a);
+    assert_true(*(const float *)third->constant.data == 2);
+    ir_graph_free(g);
+    assert_true(*(const float *)second->constant.data == 1);
+    ir_graph_free(h);
+}
+
 static void interns(void **state)
 {
     (void)state;
@@ -271,13 +303,9 @@ static void attrs_equal_and_hash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(builds),
-        cmocka_unit_test(copies_data),
-        cmocka_unit_test(interns),
-        cmocka_unit_test(types_stay),
-        cmocka_unit_test(is_a_sink),
-        cmocka_unit_test(failures),
-        cmocka_unit_test(attrs_equal_and_hash),
+        cmocka_unit_test(builds),   cmocka_unit_test(copies_data),          cmocka_unit_test(shares_data),
+        cmocka_unit_test(interns),  cmocka_unit_test(types_stay),           cmocka_unit_test(is_a_sink),
+        cmocka_unit_test(failures), cmocka_unit_test(attrs_equal_and_hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
