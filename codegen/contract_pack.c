@@ -15,9 +15,9 @@ static int64_t width_of(const cg_product *p)
     return (int64_t)p->nv * p->k->c->lanes;
 }
 
-static void store_panel(const cg_product *p, LLVMValueRef row, int64_t column, LLVMValueRef v)
+static void store_panel(const cg_product *p, LLVMValueRef row, LLVMValueRef column, LLVMValueRef v)
 {
-    LLVMValueRef at = cg_product_add(p, cg_product_scale(p, row, width_of(p)), cg_i64(p->k->c, column));
+    LLVMValueRef at = cg_product_add(p, cg_product_scale(p, row, width_of(p)), column);
     LLVMValueRef s = LLVMBuildStore(p->k->c->b, v, cg_product_at(p, p->panel, at));
 
     LLVMSetAlignment(s, (unsigned)(ir_dtype_size(p->dtype) * (size_t)p->k->c->lanes));
@@ -40,7 +40,7 @@ static void pack_rows(cg_product *p, const cg_panel *panel)
         p->k->mask = j == panel->vectors - 1 ? cg_const_mask(p->k, panel->active) : NULL;
         LLVMValueRef v =
             cg_load_at(p->k, p->b.base, p->dtype, source(p, panel, l.index, j), p->n == 1 ? 1 : p->b.along);
-        store_panel(p, l.index, (int64_t)j * c->lanes, v);
+        store_panel(p, l.index, cg_i64(c, (int64_t)j * c->lanes), v);
     }
     p->k->mask = NULL;
     cg_loop_close(c, &l);
@@ -69,21 +69,75 @@ void cg_product_turn(cg *c, LLVMValueRef *v, int q)
     }
 }
 
-/* One square: columns j * lanes .. of the panel, k from `row`; under k->mask along k. */
-static void turn_square(cg_product *p, const cg_panel *panel, LLVMValueRef row, int j)
+/* Of every pair v[i], v[i + s]: the low halves of their groups of 2 s lanes, the high halves. */
+static void trade_halves(cg *c, LLVMValueRef *v, int s)
+{
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(c->ctx);
+    LLVMValueRef low[MOST_LANES], high[MOST_LANES];
+    int n = c->lanes;
+
+    for (int l = 0; l < n; l++) {
+        int from = l % (2 * s) < s ? l : n + l - s;
+        low[l] = LLVMConstInt(i32, (unsigned)from, 0);
+        high[l] = LLVMConstInt(i32, (unsigned)(from + s), 0);
+    }
+    LLVMValueRef lows = LLVMConstVector(low, (unsigned)n), highs = LLVMConstVector(high, (unsigned)n);
+    for (int i = 0; i < n; i++)
+        if (!(i & s)) {
+            LLVMValueRef a = v[i], b = v[i + s];
+            v[i] = LLVMBuildShuffleVector(c->b, a, b, lows, "");
+            v[i + s] = LLVMBuildShuffleVector(c->b, a, b, highs, "");
+        }
+}
+
+/* v[i] lane j <- v[j] lane i.  First within 16 bytes, then in halves: every step is one instruction. */
+static void turn(cg *c, LLVMValueRef *v, ir_dtype d)
+{
+    int q = 16 / (int)ir_dtype_size(d);
+
+    if (q > c->lanes)
+        q = c->lanes;
+    for (int i = 0; i < c->lanes; i += q)
+        cg_product_turn(c, v + i, q);
+    for (int s = q; s < c->lanes; s *= 2)
+        trade_halves(c, v, s);
+}
+
+/* One square: `valid` columns, the first at `start` in B and `to` in the panel; k from `row`, under k->mask
+ * along k. */
+static void turn_square(cg_product *p, LLVMValueRef row, LLVMValueRef start, LLVMValueRef to, int valid)
 {
     cg *c = p->k->c;
-    LLVMValueRef v[MOST_LANES], start = source(p, panel, row, j);
-    int valid = j == panel->vectors - 1 ? panel->active : c->lanes;
+    LLVMValueRef v[MOST_LANES];
 
     for (int i = 0; i < c->lanes; i++) {
         int column = i < valid ? i : valid - 1; /* past the matrix: its last column again */
         v[i] = cg_load_at(p->k, p->b.base, p->dtype, cg_product_add(p, start, cg_i64(c, column * p->b.along)),
                           1);
     }
-    cg_product_turn(c, v, c->lanes);
+    turn(c, v, p->dtype);
     for (int i = 0; i < c->lanes; i++)
-        store_panel(p, cg_product_add(p, row, cg_i64(c, i)), (int64_t)j * c->lanes, v[i]);
+        store_panel(p, cg_product_add(p, row, cg_i64(c, i)), to, v[i]);
+}
+
+/* All squares at `row`.  A loop over the whole ones: their shuffles are what compiling a product takes most
+ * time for. */
+static void turn_squares(cg_product *p, const cg_panel *panel, LLVMValueRef row)
+{
+    cg *c = p->k->c;
+    int last = panel->vectors - 1, j = 0;
+
+    if (p->b.group >= p->n && last > 0) {
+        int whole = panel->active < c->lanes ? last : last + 1;
+        cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, (int64_t)whole * c->lanes), c->lanes, "square");
+        LLVMValueRef at = cg_product_scale(p, l.index, p->b.along);
+        turn_square(p, row, cg_product_add(p, source(p, panel, row, 0), at), l.index, c->lanes);
+        cg_loop_close(c, &l);
+        j = whole;
+    }
+    for (; j <= last; j++)
+        turn_square(p, row, source(p, panel, row, j), cg_i64(c, (int64_t)j * c->lanes),
+                    j == last ? panel->active : c->lanes);
 }
 
 static void pack_turned(cg_product *p, const cg_panel *panel)
@@ -94,16 +148,14 @@ static void pack_turned(cg_product *p, const cg_panel *panel)
 
     if (p->depth >= c->lanes) {
         cg_loop l = cg_loop_open(c, cg_i64(c, 0), whole, c->lanes, "turn");
-        for (int j = 0; j < panel->vectors; j++)
-            turn_square(p, panel, l.index, j);
+        turn_squares(p, panel, l.index);
         cg_loop_close(c, &l);
     }
     if (!rest)
         return;
     cg_loop l = cg_loop_open(c, whole, panel->length, c->lanes, "turn.rest");
     p->k->mask = cg_tail_mask(p->k, l.index, panel->length);
-    for (int j = 0; j < panel->vectors; j++)
-        turn_square(p, panel, l.index, j);
+    turn_squares(p, panel, l.index);
     p->k->mask = NULL;
     cg_loop_close(c, &l);
 }
