@@ -8,6 +8,7 @@
  * ever taken for one. */
 #include "codegen/share.h"
 #include "codegen/eval.h"
+#include "ir/range.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -173,7 +174,8 @@ static bool put_node(const ir_graph *g, const ir_kernel *k, ir_ref r, cg_binding
 
     if (n->op == IR_constant)
         return put_immediate(key, n);
-    bool ok = put_int(key, n->op) && put_type(key, &n->type) && put(key, &a, sizeof a);
+    bool ok = put_int(key, n->op) && put_type(key, &n->type) && put(key, &a, sizeof a) &&
+              put_int(key, n->op == IR_exp && ir_never_positive(g, n->x[0])); /* eval.c: known of the graph */
     for (int i = 0; ok && i < ir_operands_read(n); i++)
         ok = put_operand(g, k, n, n->x[i], b, key, e);
     return ok;
