@@ -9,6 +9,7 @@
 
 #include <llvm-c/Core.h>
 
+#include "ir/freedom.h"
 #include "ir/ir.h"
 #include "ir/map.h"
 
@@ -16,12 +17,13 @@ typedef struct cg {
     LLVMContextRef ctx;
     LLVMModuleRef module;
     LLVMBuilderRef b;
-    LLVMValueRef fn;  /* function being emitted */
-    int lanes;        /* of the values being emitted now: 1, 4, 8 or 16 */
-    bool has_fma;     /* target has FMA; else llvm.fma becomes a libm call, which is exact too */
-    bool has_gather;  /* target has fast gathers: AVX2 and up */
-    bool has_f16c;    /* target converts f16: else by integer steps */
-    bool check_races; /* accesses are told: cg_tell_wrote, cg_tell_read */
+    LLVMValueRef fn;          /* function being emitted */
+    int lanes;                /* of the values being emitted now: 1, 4, 8 or 16 */
+    bool has_fma;             /* target has FMA; else llvm.fma becomes a libm call, which is exact too */
+    bool has_gather;          /* target has fast gathers: AVX2 and up */
+    bool has_f16c;            /* target converts f16: else by integer steps */
+    bool check_races;         /* accesses are told: cg_tell_wrote, cg_tell_read */
+    unsigned freedoms, freed; /* IR_FREE bits: what may be used, what was */
     ir_error *err;
 } cg;
 

@@ -6,10 +6,11 @@
 #ifndef TANDEM_CODEGEN_H
 #define TANDEM_CODEGEN_H
 
+#include "ir/freedom.h"
 #include "ir/ir.h"
 #include "runtime/image.h"
 
-#define CG_ABI 4
+#define CG_ABI 5
 
 typedef struct cg_options {
     int lanes;       /* f32 lanes: 16, 8, 4, 1; 0: widest of the target */
@@ -18,6 +19,7 @@ typedef struct cg_options {
     bool debug_info; /* names and node numbers for gdb and perf */
     /* compiled code tells rt_races_wrote and rt_races_read of its accesses (product operands aside) */
     bool check_races;
+    unsigned freedoms; /* IR_FREE bits; 0: strict */
 } cg_options;
 
 typedef struct cg_host {

@@ -24,7 +24,7 @@ static ir_status give(const cg_unit *u, const cg_times *times, cg_take *take, vo
         return ir_fail(e, IR_ENOMEM, "out of memory");
     for (int i = 0; i < u->job_count; i++) {
         const cg_job *j = &u->jobs[i];
-        kernels[i] = (rt_image_kernel){j->symbol, j->units, j->grain, j->flops, j->bytes};
+        kernels[i] = (rt_image_kernel){j->symbol, j->units, j->grain, j->flops, j->bytes, j->freed};
     }
     for (int i = 0; i < u->module_count; i++) {
         LLVMMemoryBufferRef object = u->modules[i].object;

@@ -101,6 +101,7 @@ static void fill_variant(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f, bo
             .has_gather = u->target.has_gather,
             .has_f16c = u->target.has_f16c,
             .check_races = u->o.check_races,
+            .freedoms = u->o.freedoms,
             .err = &m->err};
     cg_kernel k = {
         .c = &c, .g = u->g, .k = j->k, .binding = &j->binding, .vector_dim = -1, .banks = 1, .units = 1};
@@ -125,6 +126,7 @@ static void fill_variant(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f, bo
     if (streaming)
         cg_intrinsic(&c, "llvm.x86.sse.sfence", NULL, 0, NULL, 0);
     LLVMBuildRetVoid(m->b);
+    j->freed = c.freed;
     j->units = k.units;
     j->grain = u->o.check_races && k.grain > 1 ? 1 : k.grain; /* grain is a matter of cost only */
     cg_memo_free(&k);
@@ -209,6 +211,7 @@ void cg_emit_thunk(cg_unit *u, cg_module *m, cg_job *j)
         LLVMBuildCall2(m->b, kernel_type(m->ctx, true), LLVMGetNamedFunction(m->module, name), args, 4, "");
     LLVMSetTailCall(call, 1);
     LLVMBuildRetVoid(m->b);
+    j->freed = body->freed;
     j->units = body->units;
     j->grain = body->grain;
 }

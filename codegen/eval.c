@@ -195,6 +195,8 @@ static LLVMValueRef compute(cg_kernel *k, int t, bool varies)
         if (!x[i])
             return NULL;
     }
+    if (e->contraction != CG_APART)
+        return cg_contracted(k->c, e->contraction, x);
     int lanes = k->c->lanes;
     if (!varies)
         k->c->lanes = 1;

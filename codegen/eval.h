@@ -29,8 +29,18 @@ typedef enum {
     CG_T_STORE      /* an out's place; only its pointers are kept                     */
 } cg_term_kind;
 
+/* An addition or subtraction whose product is made by the same instruction (freedom contract); the term's
+ * operands are then x, z and w. */
+typedef enum {
+    CG_APART,
+    CG_PRODUCT_PLUS,  /* x z + w */
+    CG_PRODUCT_MINUS, /* x z - w */
+    CG_MINUS_PRODUCT  /* w - x z */
+} cg_contraction;
+
 typedef struct cg_term {
     cg_term_kind kind;
+    cg_contraction contraction;
     ir_ref node;
     ir_map map;
     int n, x[4];   /* operand terms: smaller numbers                          */
@@ -91,6 +101,14 @@ ir_map cg_map_over(const cg_kernel *k, int first, int last);
 void cg_terms_free(cg_kernel *k);
 ir_status cg_fail(cg_kernel *k, ir_status s, const char *what);
 double cg_terms_flops(const cg_kernel *k); /* of one element of the space: all terms once */
+
+/* ---- contraction.c: freedom contract ---- */
+/* Makes one fma of t, a finished addition or subtraction, and a product among its operands, where it may. */
+void cg_contract_term(const cg_kernel *k, cg_term *t);
+/* The term of a product that a running sum of dtype d may take up by fma, or NULL. */
+const cg_term *cg_contracted_product(cg_kernel *k, int term, ir_dtype d);
+/* The value of a contracted term; x[]: its operands. */
+LLVMValueRef cg_contracted(cg *c, cg_contraction how, const LLVMValueRef *x);
 
 /* ---- eval.c ---- */
 /* The node's value in register form for the current indices; a splat where it does not vary along the vector

@@ -1,4 +1,4 @@
-/* codegen/memo.h: values of one kernel's terms, shared by eval.c and loads.c only. */
+/* codegen/memo.h: values of one kernel's terms, shared by eval.c, loads.c and contraction.c. */
 #ifndef TANDEM_CG_MEMO_H
 #define TANDEM_CG_MEMO_H
 

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { MAX_LIVE = 24 };
+enum { MAX_LIVE = 24, CONTRACT_FROM = 4 };
 
 /* ---- plan ---- */
 
@@ -212,6 +212,8 @@ static void emit_registers(outer_state *s)
     int rest_vectors = (int)((rest + c->lanes - 1) / c->lanes);
     int64_t all = tiles + (rest > 0);
     k->banks = width;
+    for (int i = 0; i < s->count; i++) /* else a chain of fma would be longer than one of additions */
+        s->reduces[i].contract = width * s->count >= CONTRACT_FROM;
     for (int d = s->r_end; d < k->space.rank; d++)
         k->banked |= 1u << d;
     cg_outer_set_levels(s, 2, 1);

@@ -195,6 +195,8 @@ void cg_outer_stream(outer_state *s)
         totals[i] = t.totals ? cg_stack(k, s->reduces[i].dtype, most) : NULL;
     }
     t.rows = rows_together(s);
+    for (int i = 0; i < s->count; i++)
+        s->reduces[i].contract = true;
     k->banks = t.rows;
     for (int d = s->a_dims; d < s->r_end; d++)
         k->banked |= 1u << d;

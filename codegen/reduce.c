@@ -43,14 +43,18 @@ LLVMValueRef cg_combine(cg *c, const cg_reduce *r, LLVMValueRef a, LLVMValueRef 
 LLVMValueRef cg_accumulate(cg_kernel *k, const cg_reduce *r, LLVMValueRef acc)
 {
     cg *c = k->c;
-    LLVMValueRef x = cg_eval_term(k, r->x[0]), next;
+    bool sum = r->op == IR_reduce_sum && r->contract;
+    const cg_term *product = sum ? cg_contracted_product(k, r->x[0], r->dtype) : NULL;
+    LLVMValueRef next;
 
     if (!acc)
         acc = cg_neutral(c, r);
-    if (r->op == IR_dot_general)
-        next = cg_fma(c, x, cg_eval_term(k, r->x[1]), acc);
+    if (product)
+        next = cg_fma(c, cg_eval_term(k, product->x[0]), cg_eval_term(k, product->x[1]), acc);
+    else if (r->op == IR_dot_general)
+        next = cg_fma(c, cg_eval_term(k, r->x[0]), cg_eval_term(k, r->x[1]), acc);
     else
-        next = cg_combine(c, r, acc, x);
+        next = cg_combine(c, r, acc, cg_eval_term(k, r->x[0]));
     return k->mask ? LLVMBuildSelect(c->b, k->mask, next, acc, "") : next;
 }
 

@@ -12,6 +12,7 @@ typedef struct cg_reduce {
     ir_dtype dtype;
     int seed, x[2]; /* terms: the result, the operands (x[1]: products only, else -1) */
     int pass;       /* row.c: in which pass its run is read */
+    bool contract;  /* many sums run side by side, so that an fma's latency does not count */
 } cg_reduce;
 
 /* What an empty reduction is: +0, 1, or the least (greatest) value; a splat of c->lanes. */

@@ -62,6 +62,7 @@ static bool add_reduce(row_plan *p, ir_ref r)
     cg_reduce *e = &p->reduces[p->reduce_count++];
 
     *e = (cg_reduce){.node = r, .op = n->op, .dtype = (ir_dtype)n->type.dtype, .x = {-1, -1}};
+    e->contract = true; /* at least four vectors of partials take turns */
     if (n->op == IR_dot_general) {
         ir_map lhs, rhs;
         cg_dot_maps(k, n, &lhs, &rhs);

@@ -252,6 +252,7 @@ static int build(cg_kernel *k, ir_ref node, const ir_map *m)
             }
             continue;
         }
+        cg_contract_term(k, &f->t);
         int t = append(k, &f->t);
         if (t < 0)
             break;

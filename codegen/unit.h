@@ -42,7 +42,8 @@ typedef struct cg_job { /* one kernel */
     int body;
     bool shared; /* several kernels run this one's code */
     int module;
-    double weight; /* rough cost of compiling it */
+    double weight;  /* rough cost of compiling it */
+    unsigned freed; /* IR_FREE bits that its code makes use of */
     int64_t units, grain;
     double flops, bytes;
 } cg_job;

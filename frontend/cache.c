@@ -60,6 +60,7 @@ static rt_store_key key_of(const tdm_program *p, const cg_options *o)
     ir_digest_int(&k.program, o->lanes);
     ir_digest_int(&k.program, o->threads);
     ir_digest_int(&k.program, o->check_races);
+    ir_digest_int(&k.program, o->freedoms);
     ir_digest_add(&k.program, isa, strlen(isa));
     if (!o->isa) /* else the code is for any CPU of that level */
         rt_cpu_digest(&k.cpu);

@@ -42,7 +42,8 @@ cg_options fe_codegen_options(const tdm_context *ctx)
                         .isa = ctx->options.isa,
                         .threads = ctx->options.threads,
                         .debug_info = getenv("TANDEM_DEBUG") != NULL,
-                        .check_races = ctx->options.check_races};
+                        .check_races = ctx->options.check_races,
+                        .freedoms = fe_freedoms(ctx)};
 }
 
 static double now_ms(void)

@@ -93,6 +93,52 @@ static int available_cpus(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
+/* "contract, reassociate" */
+static void list_freedoms(char *text, size_t size)
+{
+    size_t used = 0;
+
+    for (int i = 0; i < IR_FREEDOM_COUNT && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", ir_freedoms[i].name);
+}
+
+static void check_numerics(tdm_context *ctx, const char *where, tdm_numerics mode, unsigned freedoms)
+{
+    const tdm_loc nowhere = {NULL, 0};
+    char known[120];
+    _Static_assert(TDM_CONTRACT == IR_FREE(contract), "one bit in public and inside");
+
+    list_freedoms(known, sizeof known);
+    if (mode != TDM_STRICT && mode != TDM_FAST)
+        fe_fail(ctx, nowhere, IR_EARG, "%s: numerics is %d, expected TDM_STRICT or TDM_FAST", where,
+                (int)mode);
+    else if (freedoms & ~IR_FREE_ALL)
+        fe_fail(ctx, nowhere, IR_EARG, "%s: freedoms is 0x%x, expected a set of %s (0x%x)", where, freedoms,
+                known, IR_FREE_ALL);
+    else if (mode == TDM_STRICT && freedoms)
+        fe_fail(ctx, nowhere, IR_EARG, "%s: freedoms is 0x%x, but numerics is TDM_STRICT, which has none",
+                where, freedoms);
+}
+
+tdm_status tdm_set_numerics(tdm_context *ctx, tdm_numerics mode, unsigned freedoms)
+{
+    if (!ctx)
+        return TDM_EARG;
+    check_numerics(ctx, "set_numerics", mode, freedoms);
+    if (tdm_ok(ctx)) {
+        ctx->options.numerics = mode;
+        ctx->options.freedoms = freedoms;
+    }
+    return tdm_error_code(ctx);
+}
+
+unsigned fe_freedoms(const tdm_context *ctx)
+{
+    const tdm_options *o = &ctx->options;
+
+    return o->numerics == TDM_STRICT ? 0 : o->freedoms ? o->freedoms : IR_FREE_ALL;
+}
+
 /* Checks options and sets ctx->options, the kernels and the pool; errors are sticky. */
 static const rt_level *apply_options(tdm_context *ctx, const tdm_options *o)
 {
@@ -108,8 +154,7 @@ static const rt_level *apply_options(tdm_context *ctx, const tdm_options *o)
     int w = ctx->options.width;
     if (w != 0 && w != 1 && w != 4 && w != 8 && w != 16)
         fe_fail(ctx, nowhere, IR_EARG, "options: width is %d, expected 16, 8, 4 or 1", w);
-    if (ctx->options.numerics != TDM_STRICT)
-        fe_fail(ctx, nowhere, IR_EUNSUPPORTED, "options: numerics 'fast' is not built in: only 'strict' is");
+    check_numerics(ctx, "options", ctx->options.numerics, ctx->options.freedoms);
     if (ctx->options.isa) {
         const rt_level *named = rt_level_named(ctx->options.isa);
         if (!named)

@@ -152,6 +152,7 @@ const cg_api *fe_codegen(tdm_context *ctx); /* loads the LLVM half at the first 
 cg_options fe_codegen_options(const tdm_context *ctx);
 tdm_status fe_races(tdm_exec *e); /* of the run that has just ended, where they are checked */
 pass_context fe_pass_context(tdm_context *ctx);
+unsigned fe_freedoms(const tdm_context *ctx); /* IR_FREE bits: none if strict */
 
 /* ---- compiled programs on disk (cache.c) ---- */
 void fe_cache_open(tdm_context *ctx); /* finds the folder */

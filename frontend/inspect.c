@@ -242,7 +242,8 @@ bool tdm_program_kernel(const tdm_program *p, int i, tdm_kernel_info *out)
                              .nodes = k->nodes,
                              .outs = k->outs,
                              .flops = p->p.kernels[i].flops,
-                             .bytes = p->p.kernels[i].bytes};
+                             .bytes = p->p.kernels[i].bytes,
+                             .freedoms = p->p.kernels[i].freedoms};
     return true;
 }
 
@@ -281,6 +282,17 @@ size_t tdm_program_memory_bytes(const tdm_program *p)
     for (int i = 0; i < p->p.constant_count; i++)
         bytes += p->p.constant_bytes[i];
     return bytes;
+}
+
+const char *tdm_freedom_name(int i, unsigned *bit, const char **what)
+{
+    if (i < 0 || i >= IR_FREEDOM_COUNT)
+        return NULL;
+    if (bit)
+        *bit = 1u << i;
+    if (what)
+        *what = ir_freedoms[i].what;
+    return ir_freedoms[i].name;
 }
 
 /* ---- host --------------------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* runtime/image.c: see image.h.
  *
- *   kernels, objects: u64    per kernel: units, grain: i64, flops, bytes: f64    per object: size: u64
- *   the kernels' symbols, each ended by 0    the objects, each at a multiple of 8
+ *   kernels, objects: u64    per kernel: units, grain: i64, flops, bytes: f64, freedoms: u64    per object:
+ * size: u64 the kernels' symbols, each ended by 0    the objects, each at a multiple of 8
  *
  * Numbers have this machine's byte order: so has the code. */
 #include "runtime/image.h"
@@ -12,6 +12,7 @@
 typedef struct packed_kernel {
     int64_t units, grain;
     double flops, bytes;
+    uint64_t freedoms;
 } packed_kernel;
 
 static size_t aligned(size_t n)
@@ -34,7 +35,8 @@ static void put_parts(const rt_image *m, unsigned char *at, size_t names)
     put(&at, counts, sizeof counts);
     for (int i = 0; i < m->kernel_count; i++) {
         const rt_image_kernel *k = &m->kernels[i];
-        put(&at, &(packed_kernel){k->units, k->grain, k->flops, k->bytes}, sizeof(packed_kernel));
+        put(&at, &(packed_kernel){k->units, k->grain, k->flops, k->bytes, k->freedoms},
+            sizeof(packed_kernel));
     }
     for (int i = 0; i < m->object_count; i++) {
         uint64_t size = m->objects[i].size;
@@ -101,8 +103,12 @@ static bool read_parts(rt_image *m, reader *r, rt_image_kernel *kernels, const p
                        const uint64_t *sizes)
 {
     for (int i = 0; i < m->kernel_count; i++)
-        kernels[i] =
-            (rt_image_kernel){NULL, packed[i].units, packed[i].grain, packed[i].flops, packed[i].bytes};
+        kernels[i] = (rt_image_kernel){NULL,
+                                       packed[i].units,
+                                       packed[i].grain,
+                                       packed[i].flops,
+                                       packed[i].bytes,
+                                       (unsigned)packed[i].freedoms};
     if (!read_names(r, kernels, m->kernel_count))
         return false;
     for (int i = 0; i < m->object_count; i++) {
@@ -204,7 +210,8 @@ static ir_status link_image(const rt_image *m, rt_program *p, rt_symbol *wanted,
                                             .units = k->units,
                                             .grain = k->grain,
                                             .flops = k->flops,
-                                            .bytes = k->bytes};
+                                            .bytes = k->bytes,
+                                            .freedoms = k->freedoms};
         *(void **)&p->kernels[i].fn = wanted[i].address;
     }
     return IR_OK;

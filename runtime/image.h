@@ -14,6 +14,7 @@ typedef struct rt_image_kernel {
     const char *symbol;
     int64_t units, grain; /* as in rt_program_kernel */
     double flops, bytes;
+    unsigned freedoms;
 } rt_image_kernel;
 
 /* A view: it owns nothing. */

@@ -29,6 +29,7 @@ typedef struct rt_program_kernel {
     rt_chunk_fn *fn;      /* chunks of [0, units); of a custom call nothing */
     int64_t units, grain; /* grain 0: never split (called as fn(args, 0, units)) */
     double flops, bytes;  /* of one run */
+    unsigned freedoms;    /* IR_FREE bits that its code makes use of */
 } rt_program_kernel;
 
 typedef struct rt_stage_time {

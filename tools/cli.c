@@ -54,6 +54,69 @@ static bool cli_bytes(const char *text, size_t *out)
     return true;
 }
 
+bool cli_seconds(const char *text, double *out)
+{
+    char *end;
+    *out = strtod(text, &end);
+    if (end != text && *end == '\0' && *out > 0 && *out < 1e6)
+        return true;
+    return !cli_bad("--min-time %s: expected seconds", text);
+}
+
+/* "contract, reassociate" */
+static void list_freedoms(char *text, size_t size)
+{
+    size_t used = 0;
+    const char *name;
+    text[0] = '\0';
+    for (int i = 0; (name = tdm_freedom_name(i, NULL, NULL)) && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", name);
+}
+
+/* The bit of the freedom named by the first n characters, 0: there is none. */
+static unsigned freedom_bit(const char *text, size_t n)
+{
+    unsigned bit;
+    const char *name;
+    for (int i = 0; (name = tdm_freedom_name(i, &bit, NULL)); i++)
+        if (strlen(name) == n && strncmp(name, text, n) == 0)
+            return bit;
+    return 0;
+}
+
+/* "strict", "fast" or "fast:contract,.." */
+static bool parse_numerics(const char *text, tdm_options *o)
+{
+    char known[CLI_NUMERICS_TEXT];
+    o->numerics = strncmp(text, "fast", 4) == 0 ? TDM_FAST : TDM_STRICT;
+    o->freedoms = 0;
+    if (strcmp(text, "strict") == 0 || strcmp(text, "fast") == 0)
+        return true;
+    list_freedoms(known, sizeof known);
+    if (strncmp(text, "fast:", 5) != 0)
+        return !cli_bad("--numerics %s: expected strict, fast, or fast: with some of %s", text, known);
+    for (const char *at = text + 5; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        unsigned bit = freedom_bit(at, strcspn(at, ","));
+        if (!bit)
+            return !cli_bad("--numerics %s: there is no freedom '%.*s': expected some of %s", text,
+                            (int)strcspn(at, ","), at, known);
+        o->freedoms |= bit;
+    }
+    return true;
+}
+
+void cli_numerics_text(const tdm_options *o, char text[CLI_NUMERICS_TEXT])
+{
+    unsigned bit;
+    const char *name, *before = ":";
+    size_t used = (size_t)snprintf(text, CLI_NUMERICS_TEXT, o->numerics == TDM_FAST ? "fast" : "strict");
+    for (int i = 0; o->freedoms && (name = tdm_freedom_name(i, &bit, NULL)); i++)
+        if (o->freedoms & bit && used < CLI_NUMERICS_TEXT) {
+            used += (size_t)snprintf(text + used, CLI_NUMERICS_TEXT - used, "%s%s", before, name);
+            before = ",";
+        }
+}
+
 bool cli_run_option(int opt, tdm_options *o, bool *bad)
 {
     long long v = 0;
@@ -69,12 +132,7 @@ bool cli_run_option(int opt, tdm_options *o, bool *bad)
             *bad = cli_bad("--width %s: expected 16, 8, 4 or 1", optarg) != 0;
         o->width = (int)v;
         return true;
-    case 1003:
-        if (strcmp(optarg, "fast") == 0)
-            *bad = cli_bad("--numerics fast is not built in: only strict is") != 0;
-        else if (strcmp(optarg, "strict") != 0)
-            *bad = cli_bad("--numerics %s: expected strict or fast", optarg) != 0;
-        return true;
+    case 1003: *bad |= !parse_numerics(optarg, o); return true;
     case 1004:
         if (!cli_long(optarg, 0, INT64_MAX, &v))
             *bad = cli_bad("--seed %s: expected a number from 0 up", optarg) != 0;

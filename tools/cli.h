@@ -38,17 +38,18 @@ int cmd_doctor(int argc, char **argv);
         {"seed", required_argument, NULL, 1004}, {"memory-budget", required_argument, NULL, 1005}, \
         {"check-races", no_argument, NULL, 1006}, {"cache", required_argument, NULL, 1007},        \
         {"help", no_argument, NULL, 'h'}, {0}
-#define CLI_RUN_HELP                                                                                       \
-    "  --threads N        threads (default: one for each CPU)\n"                                           \
-    "  --isa LEVEL        x86-64, x86-64-v3 or x86-64-v4, for eager kernels and compiled code\n"           \
-    "                     (default: this CPU)\n"                                                           \
-    "  --width N          f32 lanes of compiled code: 16, 8, 4 or 1 (default: widest)\n"                   \
-    "  --numerics MODE    strict (default: the same bits in both engines); fast is not built in yet\n"     \
-    "  --seed N           of the random ops (default 0)\n"                                                 \
-    "  --memory-budget N  bytes, or with K, M, G: the most that a program's arena may take; values are\n"  \
-    "                     computed again until it fits\n"                                                  \
-    "  --check-races      run compiled kernels chunk by chunk; fail if two chunks touch one byte (slow)\n" \
-    "  --cache DIR|off    where compiled programs are kept (default: $TANDEM_CACHE, else\n"                \
+#define CLI_RUN_HELP                                                                                         \
+    "  --threads N        threads (default: one for each CPU)\n"                                             \
+    "  --isa LEVEL        x86-64, x86-64-v3 or x86-64-v4, for eager kernels and compiled code\n"             \
+    "                     (default: this CPU)\n"                                                             \
+    "  --width N          f32 lanes of compiled code: 16, 8, 4 or 1 (default: widest)\n"                     \
+    "  --numerics MODE    strict (default: the same bits in both engines); fast: compiled code may differ\n" \
+    "                     in the last ones; fast:NAME,..: only so (compare --prices lists the names)\n"      \
+    "  --seed N           of the random ops (default 0)\n"                                                   \
+    "  --memory-budget N  bytes, or with K, M, G: the most that a program's arena may take; values are\n"    \
+    "                     computed again until it fits\n"                                                    \
+    "  --check-races      run compiled kernels chunk by chunk; fail if two chunks touch one byte (slow)\n"   \
+    "  --cache DIR|off    where compiled programs are kept (default: $TANDEM_CACHE, else\n"                  \
     "                     ~/.cache/tandem)\n"
 /* Takes one option of CLI_RUN_OPTIONS; false when `opt` is none of them.  A bad value ends in *bad. */
 bool cli_run_option(int opt, tdm_options *o, bool *bad);
@@ -61,6 +62,10 @@ void cli_help(const char *verb, const char *details);
 __attribute__((format(printf, 1, 2))) int cli_bad(const char *fmt, ...);
 /* The context's error as cli_bad; said once, so it is cleared. */
 int cli_failed(tdm_context *ctx);
+bool cli_seconds(const char *text, double *out); /* of --min-time; false after a message */
+/* "strict", "fast", "fast:contract,.." */
+enum { CLI_NUMERICS_TEXT = 120 };
+void cli_numerics_text(const tdm_options *o, char text[CLI_NUMERICS_TEXT]);
 bool cli_long(const char *text, long long lo, long long hi, long long *out);
 /* A context for the options; NULL after a message. */
 tdm_context *cli_context(const tdm_options *o);

@@ -4,11 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/bench.h"
 #include "tools/bench_kernels.h"
 #include "tools/bench_memory.h"
-#include "tools/cli.h"
-#include "tools/model_job.h"
+#include "tools/subject.h"
 
 typedef struct bench_args {
     tdm_options options;
@@ -19,25 +17,6 @@ typedef struct bench_args {
 } bench_args;
 
 static const char *const engines[2] = {"static", "eager"};
-
-/* A workload or a model file, ready in one engine. */
-typedef struct subject {
-    bench_job *job;
-    model_job *model;
-} subject;
-
-static void call(subject *s)
-{
-    if (s->job)
-        bench_job_call(s->job);
-    else
-        model_job_call(s->model);
-}
-
-static int outputs(subject *s, tdm_tensor **out, int room)
-{
-    return s->job ? bench_job_outputs(s->job, out, room) : model_job_outputs(s->model, out, room);
-}
 
 static json_t *print_to_json(const bench_print *p)
 {
@@ -50,16 +29,11 @@ static json_t *print_to_json(const bench_print *p)
                      p->l2, "dot", p->dot, "samples", samples);
 }
 
-static const tdm_program *program_of(const subject *s)
-{
-    return s->job ? bench_job_program(s->job) : s->model->program;
-}
-
 /* One record per floating-point output. */
 static json_t *fingerprints(subject *s)
 {
     tdm_tensor *out[64];
-    int n = outputs(s, out, 64);
+    int n = subject_outputs(s, out, 64);
     json_t *list = json_array();
     for (int i = 0; i < n; i++) {
         bench_print p;
@@ -84,13 +58,14 @@ static void add_stages(json_t *record, const tdm_program *p)
 static json_t *record(const bench_args *a, const char *name, int engine, tdm_context *ctx, double compile_s,
                       double first_s, subject *s)
 {
+    char numerics[CLI_NUMERICS_TEXT];
+    cli_numerics_text(&a->options, numerics);
     json_t *r =
         json_pack("{s:s,s:s,s:i,s:s,s:f,s:f,s:f,s:o}", "workload", name, "engine", engines[engine], "threads",
-                  tdm_threads(ctx), "numerics", a->options.numerics == TDM_FAST ? "fast" : "strict",
-                  "compile_s", compile_s, "first_call_s", first_s, "peak_rss_mb", bench_peak_rss_mb(),
-                  "fingerprint", fingerprints(s));
+                  tdm_threads(ctx), "numerics", numerics, "compile_s", compile_s, "first_call_s", first_s,
+                  "peak_rss_mb", bench_peak_rss_mb(), "fingerprint", fingerprints(s));
     if (engine == 0)
-        add_stages(r, program_of(s));
+        add_stages(r, subject_program(s));
     return r;
 }
 
@@ -106,7 +81,7 @@ static void measure(subject *s, double min_time, double *min_ms, double *median_
     enum { MOST = 4096 };
     static double ms[MOST];
     double first = cli_now();
-    call(s);
+    subject_call(s);
     first = cli_now() - first;
     long batch = first > 5e-5 ? 1 : (long)(5e-5 / (first > 1e-9 ? first : 1e-9)) + 1;
     int n = 0;
@@ -114,7 +89,7 @@ static void measure(subject *s, double min_time, double *min_ms, double *median_
     while (n < MOST && (n < 5 || cli_now() - start < min_time)) {
         double t = cli_now();
         for (long i = 0; i < batch; i++)
-            call(s);
+            subject_call(s);
         ms[n++] = (cli_now() - t) * 1e3 / (double)batch;
     }
     qsort(ms, (size_t)n, sizeof *ms, by_value);
@@ -135,16 +110,10 @@ static void serve(subject *s, json_t *ready)
         long n = strtol(line, NULL, 10);
         double t = cli_now();
         for (long i = 0; i < n; i++)
-            call(s);
+            subject_call(s);
         printf("%ld %.0f\n", n, (cli_now() - t) * 1e9);
         fflush(stdout);
     }
-}
-
-static bool kernels(const bench_args *a, const subject *s)
-{
-    tdm_exec *e = s->job ? bench_job_exec(s->job) : s->model->exec;
-    return bench_print_kernels(program_of(s), e, a->min_time);
 }
 
 /* Times the subject, prints its row and completes its record. */
@@ -154,7 +123,7 @@ static void report(const bench_args *a, const char *name, int engine, tdm_contex
     long reps;
     tdm_reset_peak_bytes(ctx);
     measure(s, a->min_time, &min_ms, &median_ms, &reps);
-    size_t call_bytes = bench_call_bytes(program_of(s), ctx);
+    size_t call_bytes = bench_call_bytes(subject_program(s), ctx);
     double rss_mb = bench_peak_rss_mb();
     json_object_set_new(r, "min_ms", json_real(min_ms));
     json_object_set_new(r, "median_ms", json_real(median_ms));
@@ -172,17 +141,12 @@ static void report(const bench_args *a, const char *name, int engine, tdm_contex
 static int run_one(const bench_args *a, const char *name, int engine, json_t *results)
 {
     double compile_s = 0, first_s = 0;
-    const bench_workload *w = bench_find(name);
     tdm_context *ctx = cli_context(&a->options);
     if (!ctx)
         return CLI_BAD;
-    subject s = {0};
+    subject s;
     bench_forget_peak();
-    if (w)
-        s.job = bench_job_new(ctx, w, engine == 1, &compile_s, &first_s);
-    else
-        s.model = model_job_new(ctx, name, engine == 1, &compile_s, &first_s);
-    int status = s.job || s.model ? CLI_OK : CLI_BAD;
+    int status = subject_open(&s, ctx, name, engine == 1, &compile_s, &first_s) ? CLI_OK : CLI_BAD;
     if (status == CLI_BAD && !tdm_ok(ctx))
         cli_failed(ctx);
     if (status == CLI_OK) {
@@ -193,16 +157,16 @@ static int run_one(const bench_args *a, const char *name, int engine, json_t *re
             report(a, name, engine, ctx, &s, r);
             json_array_append(results, r);
             if (a->timings && engine == 0)
-                cli_print_compile(program_of(&s), compile_s);
-            if (a->kernels && engine == 0 && !kernels(a, &s))
+                cli_print_compile(subject_program(&s), compile_s);
+            if (a->kernels && engine == 0 &&
+                !bench_print_kernels(subject_program(&s), subject_exec(&s), a->min_time))
                 status = cli_bad("out of memory");
         }
         if (!tdm_ok(ctx))
             status = cli_failed(ctx);
         json_decref(r);
     }
-    bench_job_free(s.job);
-    model_job_free(s.model);
+    subject_close(&s);
     tdm_context_free(ctx);
     return status;
 }
@@ -242,7 +206,6 @@ static int parse(int argc, char **argv, bench_args *a)
         {"timings", no_argument, NULL, 7},      CLI_RUN_OPTIONS};
     bool bad = false;
     for (int opt; (opt = cli_next(argc, argv, options)) != -1;) {
-        char *end;
         if (opt == 'h') {
             cli_help("bench", help);
             return 1;
@@ -255,11 +218,9 @@ static int parse(int argc, char **argv, bench_args *a)
             a->serve = true;
         else if (opt == 3)
             bad |= !parse_engines(a, optarg);
-        else if (opt == 4) {
-            a->min_time = strtod(optarg, &end);
-            if (*end || !(a->min_time > 0 && a->min_time < 1e6))
-                bad = cli_bad("--min-time %s: expected seconds", optarg) != 0;
-        } else if (opt == 5)
+        else if (opt == 4)
+            bad |= !cli_seconds(optarg, &a->min_time);
+        else if (opt == 5)
             a->json = optarg;
         else if (opt == 6)
             a->kernels = true;

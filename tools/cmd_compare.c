@@ -6,20 +6,29 @@
 #include <string.h>
 
 #include "tools/comparison.h"
+#include "tools/prices.h"
 
 typedef struct compare_args {
     tdm_options options;
     cli_inputs in;
-    bool gradients, per_node;
-    double rtol, atol;
+    bool gradients, per_node, prices;
+    double rtol, atol; /* < 0: not given */
+    double min_time;
     const char *json;
 } compare_args;
+
+/* What counts as agreement in fast unless --rtol and --atol say otherwise. */
+static const double fast_rtol = 1e-3, fast_atol = 1e-5;
 
 static const char help[] = CLI_INPUT_HELP
     "  --gradients        differentiate every float input and variable too (upstream U(77)): the\n"
     "                     compiled gradients against the tape's\n"
-    "  --rtol R --atol A  accept differences within atol + rtol |eager| (default: the same bits)\n"
+    "  --rtol R --atol A  accept differences within atol + rtol |eager| (default: the same bits;\n"
+    "                     with --numerics fast 1e-3 and 1e-5)\n"
     "  --per-node         print every node's kernel and eager time\n"
+    "  --prices           what each freedom of --numerics fast buys and costs here; MODEL may then be a\n"
+    "                     built-in workload (tandem bench --list), of which nothing else is printed\n"
+    "  --min-time S       seconds to measure the prices for (default 5)\n"
     "  --json FILE        the same as JSON\n" CLI_RUN_HELP
     "\nExit status 1 when the engines differ; the first node and the pass to blame are named.\n";
 
@@ -152,7 +161,14 @@ static json_t *kernels_json(const comparison *c)
     return list;
 }
 
-static int write_json(const comparison *c, const char *path)
+static int write_file(json_t *all, const char *path)
+{
+    int bad = json_dump_file(all, path, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    json_decref(all);
+    return bad ? cli_bad("%s: can't be written", path) : CLI_OK;
+}
+
+static int write_json(const comparison *c, const price_list *prices, const char *path)
 {
     double ms, calls = side_break_even(c->build_s, c->side.eager_us, c->side.static_us);
     const char *name;
@@ -165,9 +181,9 @@ static int write_json(const comparison *c, const char *path)
                             (json_int_t)tdm_program_memory_bytes(c->program), "eager",
                             (json_int_t)c->eager_peak, "static_us", c->side.static_us, "eager_us",
                             c->side.eager_us, "break_even_calls", calls < 0 ? json_null() : json_real(calls));
-    int bad = json_dump_file(all, path, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-    json_decref(all);
-    return bad ? cli_bad("%s: can't be written", path) : CLI_OK;
+    if (prices->count)
+        json_object_set_new(all, "prices", prices_json(prices));
+    return write_file(all, path);
 }
 
 /* Upstream gradients are the inputs that the gradient pass appended. */
@@ -200,9 +216,55 @@ static bool load(comparison *c, const char *file, compare_args *a)
     return c->values && cli_make_inputs(c->ctx, c->source, &a->in, c->values);
 }
 
+/* ---- prices -------------------------------------------------------------------------------------------- */
+
+typedef struct priced { /* a workload, or the comparison's graph */
+    tdm_context *ctx;
+    const char *workload;
+    const tdm_graph *graph;
+    const cli_inputs *in;
+} priced;
+
+static bool open_priced(void *user, subject *s)
+{
+    const priced *p = user;
+    const char *const none[] = {NULL};
+    double compile_s, first_s;
+    if (p->workload)
+        return subject_open(s, p->ctx, p->workload, false, &compile_s, &first_s);
+    tdm_graph *copy = tdm_graph_specialize(p->graph, none);
+    s->model = copy ? model_job_of(p->ctx, copy, p->in, false, &compile_s, &first_s) : NULL;
+    return s->model != NULL;
+}
+
+static int print_prices(priced *p, const char *name, const compare_args *a, price_list *l)
+{
+    if (!prices_measure(p->ctx, &a->options, open_priced, p, a->min_time, l))
+        return tdm_ok(p->ctx) ? CLI_BAD : cli_failed(p->ctx);
+    prices_print(l, name, tdm_threads(p->ctx));
+    return CLI_OK;
+}
+
+static int price_workload(tdm_context *ctx, const char *name, const compare_args *a)
+{
+    priced p = {.ctx = ctx, .workload = name};
+    price_list l;
+    int status = print_prices(&p, name, a, &l);
+    if (status == CLI_OK && a->json)
+        status = write_file(json_pack("{s:s,s:i,s:o}", "workload", name, "threads", tdm_threads(ctx),
+                                      "prices", prices_json(&l)),
+                            a->json);
+    prices_close(&l);
+    return status;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------------- */
+
 static int compare(tdm_context *ctx, const char *file, compare_args *a)
 {
-    comparison c = {.ctx = ctx};
+    bool fast = a->options.numerics == TDM_FAST;
+    comparison c = {.ctx = ctx, .fast = fast};
+    price_list prices = {0};
     int status = CLI_OK;
     if (!load(&c, file, a)) {
         status = CLI_BAD;
@@ -220,13 +282,25 @@ static int compare(tdm_context *ctx, const char *file, compare_args *a)
         if (a->per_node)
             print_nodes(&c);
         print_costs(&c);
-        if (a->json)
-            status = write_json(&c, a->json);
+        if (a->prices) {
+            printf("\n");
+            status = print_prices(&(priced){.ctx = ctx, .graph = c.source, .in = &a->in}, file, a, &prices);
+        }
+        if (status == CLI_OK && a->json)
+            status = write_json(&c, &prices, a->json);
         if (status == CLI_OK && !agree)
             status = CLI_DIFFERENT;
     }
+    prices_close(&prices);
     comparison_free(&c);
     return status;
+}
+
+static void set_tolerances(compare_args *a)
+{
+    bool fast = a->options.numerics == TDM_FAST && a->rtol < 0 && a->atol < 0;
+    a->rtol = fast ? fast_rtol : fmax(a->rtol, 0);
+    a->atol = fast ? fast_atol : fmax(a->atol, 0);
 }
 
 static bool parse_tolerance(const char *name, double *to)
@@ -246,9 +320,11 @@ int cmd_compare(int argc, char **argv)
                                             {"rtol", required_argument, NULL, 3},
                                             {"atol", required_argument, NULL, 4},
                                             {"json", required_argument, NULL, 5},
+                                            {"prices", no_argument, NULL, 6},
+                                            {"min-time", required_argument, NULL, 7},
                                             CLI_INPUT_OPTIONS,
                                             CLI_RUN_OPTIONS};
-    compare_args a = {0};
+    compare_args a = {.rtol = -1, .atol = -1, .min_time = 5};
     bool bad = false;
 
     for (int opt; (opt = cli_next(argc, argv, options)) != -1;) {
@@ -268,6 +344,10 @@ int cmd_compare(int argc, char **argv)
             bad |= !parse_tolerance("atol", &a.atol);
         else if (opt == 5)
             a.json = optarg;
+        else if (opt == 6)
+            a.prices = true;
+        else if (opt == 7)
+            bad |= !cli_seconds(optarg, &a.min_time);
         else if (!cli_input_option(opt, &a.in, &bad))
             cli_run_option(opt, &a.options, &bad);
     }
@@ -275,10 +355,14 @@ int cmd_compare(int argc, char **argv)
         return CLI_BAD;
     if (argc - optind != 1)
         return cli_bad("compare: expected one MODEL, found %d", argc - optind);
+    const char *name = argv[optind];
+    if (bench_find(name) && !a.prices)
+        return cli_bad("compare: '%s' is a workload: expected --prices, or a MODEL", name);
+    set_tolerances(&a);
     tdm_context *ctx = cli_context(&a.options);
     if (!ctx)
         return CLI_BAD;
-    int status = compare(ctx, argv[optind], &a);
+    int status = bench_find(name) ? price_workload(ctx, name, &a) : compare(ctx, name, &a);
     tdm_context_free(ctx);
     return status;
 }

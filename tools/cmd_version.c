@@ -42,6 +42,15 @@ static void print_cache(const tdm_context *ctx)
         printf("disk cache     off\n");
 }
 
+static void print_freedoms(void)
+{
+    const char *name;
+    printf("numerics       strict; fast:");
+    for (int i = 0; (name = tdm_freedom_name(i, NULL, NULL)); i++)
+        printf("%s %s", i ? "," : "", name);
+    printf("\n");
+}
+
 static int doctor(tdm_context *ctx)
 {
     tdm_host_info h;
@@ -56,7 +65,7 @@ static int doctor(tdm_context *ctx)
         printf("LLVM           can't be loaded: %s\n", tdm_error(ctx));
     printf("threads        %d\n", tdm_threads(ctx));
     printf("flush to zero  %s\n", flush_state());
-    printf("numerics       strict; fast: not built in\n");
+    print_freedoms();
     printf("OpenBLAS       not built in\n");
     print_cache(ctx);
     return llvm ? CLI_OK : CLI_DIFFERENT;

@@ -3,7 +3,9 @@
  * 1. The source graph is replayed on the eager engine, every value kept; gradients come from the tape.
  * 2. The optimised graph is replayed the same way.
  * 3. The compiled program runs kernel by kernel: each stored value against 2, and the results against 1.
- * 4. If anything differs, blame.c finds the pass. */
+ * 4. If anything differs, blame.c finds the pass.
+ *
+ * In numerics fast only the results are compared. */
 #include "tools/comparison.h"
 
 #include <stdlib.h>
@@ -165,11 +167,11 @@ bool comparison_run(comparison *c, double rtol, double atol)
     c->final_node = calloc((size_t)tdm_graph_nodes(final) + 1, sizeof *c->final_node);
     if (!c->final_node || !comparison_replay(c, final, c->final_node))
         return false;
-    if (tdm_exec_run_timed(c->exec, NULL, check_kernel, c) != TDM_OK)
+    if (tdm_exec_run_timed(c->exec, NULL, c->fast ? NULL : check_kernel, c) != TDM_OK)
         return false;
     name_results(c);
     comparison_results(c, c->exec, c->variables, rtol, atol, c->results);
-    if (!blame(c))
+    if (!c->fast && !blame(c))
         return false;
     comparison_drop(c->node, tdm_graph_nodes(c->source));
     comparison_drop(c->final_node, tdm_graph_nodes(final));

@@ -7,6 +7,7 @@
 
 typedef struct comparison {
     tdm_context *ctx;
+    bool fast;           /* the program may differ in the last bits: no pass is to blame */
     tdm_graph *source;   /* dims set, differentiated if asked */
     tdm_graph *forward;  /* what source is the gradient of, NULL: nothing */
     tdm_tensor **values; /* of tdm_graph_inputs(source), held */

@@ -5,7 +5,7 @@
 
 const cli_verb cli_verbs[] = {
     {"run", "MODEL [options]", "run a model once and print its outputs", cmd_run},
-    {"compare", "MODEL [options]", "both engines on the same inputs: bits, times, memory", cmd_compare},
+    {"compare", "MODEL|NAME [options]", "both engines on the same inputs: bits, times, memory", cmd_compare},
     {"bench", "[NAME|MODEL...] [options]", "time built-in workloads or a model", cmd_bench},
     {"opt", "FILE [options]", "run passes over text IR and print the result", cmd_opt},
     {"dump", "MODEL [options]", "look inside at any stage", cmd_dump},

@@ -36,6 +36,18 @@ int model_job_outputs(model_job *j, tdm_tensor **out, int room)
     return n < room ? n : room;
 }
 
+int model_job_results(model_job *j, tdm_tensor **out, int room)
+{
+    int n = model_job_outputs(j, out, room), variable;
+    for (int i = 0; i < tdm_graph_assigns(j->graph); i++) {
+        tdm_graph_assign(j->graph, i, &variable);
+        for (int k = 0; k < tdm_graph_inputs(j->graph) && n < room; k++)
+            if (tdm_graph_input(j->graph, k, NULL) == variable)
+                out[n++] = j->values[k];
+    }
+    return n;
+}
+
 static void compile(model_job *j)
 {
     j->program = tdm_compile(j->graph, NULL);

@@ -23,6 +23,8 @@ model_job *model_job_of(tdm_context *ctx, tdm_graph *g, const cli_inputs *in, bo
                         double *first_call_s);
 void model_job_call(model_job *j);
 int model_job_outputs(model_job *j, tdm_tensor **out, int room);
+/* Outputs, then the variables that a run assigns (static). */
+int model_job_results(model_job *j, tdm_tensor **out, int room);
 void model_job_free(model_job *j);
 
 #endif

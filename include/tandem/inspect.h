@@ -74,6 +74,7 @@ typedef struct tdm_kernel_info {
     int n_nodes, n_outs;
     const uint32_t *nodes, *outs; /* of tdm_program_graph */
     double flops, bytes;
+    unsigned freedoms; /* those of TDM_FAST that its code makes use of */
 } tdm_kernel_info;
 TDM_API int tdm_program_kernels(const tdm_program *p);
 TDM_API bool tdm_program_kernel(const tdm_program *p, int i, tdm_kernel_info *out);
@@ -113,6 +114,11 @@ TDM_API char *tdm_graph_dump(const tdm_graph *g, tdm_dump_kind kind);
 
 /* Element i of row-major data as tdm_read gives it, as a double (integers beyond 2^53 are rounded). */
 TDM_API double tdm_element(tdm_dtype d, const void *data, int64_t i);
+
+/* Freedom i of TDM_FAST: its name, its bit and what it may change; NULL past the end. */
+TDM_API const char *tdm_freedom_name(int i, unsigned *bit, const char **what);
+/* Of programs compiled from now on, as the fields of tdm_options.  TDM_EARG: no such mode or freedom. */
+TDM_API tdm_status tdm_set_numerics(tdm_context *ctx, tdm_numerics mode, unsigned freedoms);
 
 /* Nanoseconds that the eager engine spent per op since profiling was switched on; names as in docs/ops. */
 TDM_API void tdm_profile(tdm_context *ctx, bool on);

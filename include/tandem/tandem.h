@@ -116,15 +116,18 @@ typedef struct tdm_loc {
 /* ---- context ------------------------------------------------------------------------------------------ */
 
 typedef enum { TDM_STRICT, TDM_FAST } tdm_numerics;
+/* What TDM_FAST may do in compiled programs, each where it is not slower (docs/numerics.md, Fast). */
+typedef enum { TDM_CONTRACT = 1 } tdm_freedom;
 
 typedef struct tdm_options {
     int threads;     /* 0: one for each CPU this process may use */
     const char *isa; /* "x86-64", "x86-64-v3", "x86-64-v4": level of the eager kernels and of compiled code;
                         NULL: this CPU */
     int width;       /* f32 lanes of compiled code: 16, 8, 4, 1; 0: widest */
-    /* TDM_STRICT: the same bits in both engines.  TDM_FAST is not built in yet: refused */
+    /* TDM_STRICT: the same bits in both engines; TDM_FAST: compiled programs may differ in the last ones */
     tdm_numerics numerics;
-    uint64_t seed; /* of the random ops */
+    unsigned freedoms; /* TDM_FAST: a set of tdm_freedom, 0: all.  TDM_STRICT: 0 */
+    uint64_t seed;     /* of the random ops */
     /* bytes that a compiled program's arena may take: values are computed again until it fits; 0: any */
     size_t memory_budget;
     /* For finding bugs in Tandem: compiled kernels run chunk by chunk in one thread, and a run in which two

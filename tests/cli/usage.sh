@@ -15,7 +15,7 @@ done
 expect 0 version
 has out '^tandem [0-9]+\.[0-9]+\.[0-9]+$'
 expect 0 doctor
-for line in CPU 'eager kernels' LLVM threads 'flush to zero' 'OpenBLAS  *not built in'; do
+for line in CPU 'eager kernels' LLVM threads 'flush to zero' 'numerics  *strict; fast: contract' 'OpenBLAS  *not built in'; do
     has out "^$line"
 done
 
@@ -26,8 +26,11 @@ refused "--threads 0" run --threads 0 "$MODELS/mlp.tdm"
 refused "--threads x" compare --threads x "$MODELS/mlp.tdm"
 refused "--width 3" run --width 3 "$MODELS/mlp.tdm"
 refused "isa 'nonsense'" run --isa nonsense "$MODELS/step.tdm"
-refused "fast is not built in" run --numerics fast "$MODELS/mlp.tdm"
-refused "--numerics nonsense" bench seed --numerics nonsense
+refused "--numerics nonsense: expected strict, fast, or fast: with some of contract" bench seed --numerics nonsense
+refused "there is no freedom 'speed': expected some of contract" run --numerics fast:contract,speed "$MODELS/mlp.tdm"
+refused "there is no freedom ''" run --numerics fast: "$MODELS/mlp.tdm"
+refused "'seed' is a workload: expected --prices, or a MODEL" compare seed
+refused "--min-time x: expected seconds" compare seed --prices --min-time x
 refused "expected static or eager" run --engine nonsense "$MODELS/mlp.tdm"
 refused "expected one MODEL, found 0" run
 refused "expected one MODEL, found 2" compare a.tdm b.tdm

@@ -408,6 +408,14 @@ static tdm_context *context_of(const engine_config *c, bool eager)
     return NULL;
 }
 
+tdm_context *engines_context(int width)
+{
+    tdm_context *ctx = context_of(&(engine_config){.width = width, .threads = 1}, false);
+
+    assert_non_null(ctx);
+    return ctx;
+}
+
 void engines_open(engines *e)
 {
     const engine_config plain = {.threads = 1};
@@ -476,7 +484,7 @@ static void compare_groups(engines *e, const char *how, const group *want, const
     }
 }
 
-static void bind(tdm_exec *x, tdm_context *ctx, const group *g)
+void engines_bind(tdm_exec *x, tdm_context *ctx, const group *g)
 {
     for (int i = 0; i < g->leaf_count; i++) {
         const stored *s = &g->leaves[i];
@@ -505,7 +513,7 @@ static void check_compiled(engines *e, int i, const group *g, const char *text)
     tdm_exec *x = p ? tdm_exec_new(p) : NULL;
     if (!x)
         fail_msg("%s: %s", name, tdm_error(ctx));
-    bind(x, ctx, g);
+    engines_bind(x, ctx, g);
     for (int run = 0; run < 2; run++) {
         tdm_exec_run(x);
         no_error(ctx, g->cases[0], name);

@@ -63,6 +63,11 @@ typedef struct engines {
     tdm_context *eager, *compiled[ENGINE_CONFIGS]; /* NULL: this CPU can't */
 } engines;
 
+/* For tests with engines of their own: a context of one thread that knows the custom op, .. */
+tdm_context *engines_context(int width);
+/* .. and g's leaves bound to a program of group_graph. */
+void engines_bind(tdm_exec *x, tdm_context *ctx, const group *g);
+
 void engines_open(engines *e);
 void engines_close(engines *e);
 /* g on every engine: all results have the bits of the eager run.  Compiled configurations take turns with the

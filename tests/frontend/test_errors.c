@@ -529,19 +529,38 @@ static void test_program_calls(void **state)
 
 static void test_options(void **state)
 {
-    const tdm_options bad[] = {{.threads = -1},     {.threads = 5000},      {.width = 3},
-                               {.isa = "nonsense"}, {.numerics = TDM_FAST}, {.width = -4}};
-    const tdm_status codes[] = {TDM_EARG, TDM_EARG, TDM_EARG, TDM_EARG, TDM_EUNSUPPORTED, TDM_EARG};
-    static const char *const words[] = {"threads", "5000", "width", "nonsense", "fast", "-4"};
+    const tdm_options bad[] = {{.threads = -1},
+                               {.threads = 5000},
+                               {.width = 3},
+                               {.isa = "nonsense"},
+                               {.width = -4},
+                               {.numerics = (tdm_numerics)7},
+                               {.numerics = TDM_FAST, .freedoms = 0x4001},
+                               {.freedoms = TDM_CONTRACT}};
+    static const char *const words[] = {"threads",
+                                        "5000",
+                                        "width",
+                                        "nonsense",
+                                        "-4",
+                                        "numerics is 7",
+                                        "0x4001, expected a set of contract",
+                                        "TDM_STRICT, which has none"};
 
     (void)state;
-    for (int i = 0; i < 6; i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         tdm_context *ctx = tdm_context_new(&bad[i]);
         assert_non_null(ctx);
         assert_true(tdm_is_error(tdm_zeros(ctx, TDM_F32, tdm_shape(2))));
-        assert_error(ctx, codes[i], "options", words[i]);
+        assert_error(ctx, TDM_EARG, "options", words[i]);
         close_context(ctx);
     }
+    tdm_context *ctx = open_context();
+    assert_int_equal(tdm_set_numerics(ctx, TDM_FAST, 0x4000), TDM_EARG);
+    assert_error(ctx, TDM_EARG, "set_numerics", "0x4000");
+    assert_int_equal(tdm_set_numerics(ctx, TDM_FAST, TDM_CONTRACT), TDM_OK);
+    assert_int_equal(tdm_set_numerics(ctx, TDM_STRICT, 0), TDM_OK);
+    assert_int_equal(tdm_set_numerics(NULL, TDM_STRICT, 0), TDM_EARG);
+    close_context(ctx);
 }
 
 static void test_bad_text(void **state)
