@@ -299,6 +299,14 @@ static void make_buffers(cg_product *p)
         p->rows = frame_memory(p, (p->mb + p->mr - 1) / p->mr * cg_product_tile_step(p));
 }
 
+/* A product for which numerics rule 5 has the tree: here only in numerics fast. */
+static bool is_small(const cg_kernel *k)
+{
+    const ir_node *n = &k->g->nodes[k->k->root];
+
+    return ir_dot_is_tree(n->attrs, &k->g->nodes[n->x[0]].type, &k->g->nodes[n->x[1]].type);
+}
+
 void cg_emit_contract(cg_kernel *k)
 {
     cg_product p = {.k = k, .dtype = (ir_dtype)k->g->nodes[k->k->root].type.dtype, .identity = k->space};
@@ -310,6 +318,8 @@ void cg_emit_contract(cg_kernel *k)
         cg_emit_contract_general(k);
         return;
     }
+    if (is_small(k))
+        k->c->freed |= IR_FREE(reassociate);
     cg_product_choose(&p, &w);
     k->vector_first = w.n0;
     k->vector_dim = w.n1 - 1;

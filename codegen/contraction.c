@@ -33,7 +33,7 @@ void cg_contract_term(const cg_kernel *k, cg_term *t)
         const cg_term *product = product_of(k, t->x[i], t->uses);
         if (!product)
             continue;
-        t->contraction = n->op == IR_add ? CG_PRODUCT_PLUS : i == 0 ? CG_PRODUCT_MINUS : CG_MINUS_PRODUCT;
+        t->way = n->op == IR_add ? CG_PRODUCT_PLUS : i == 0 ? CG_PRODUCT_MINUS : CG_MINUS_PRODUCT;
         t->x[2] = t->x[1 - i];
         t->x[0] = product->x[0];
         t->x[1] = product->x[1];
@@ -56,13 +56,15 @@ const cg_term *cg_contracted_product(cg_kernel *k, int term, ir_dtype d)
     return product;
 }
 
-LLVMValueRef cg_contracted(cg *c, cg_contraction how, const LLVMValueRef *x)
+LLVMValueRef cg_other_way(cg *c, cg_way way, const LLVMValueRef *x)
 {
     LLVMValueRef first = x[0], last = x[2];
 
-    if (how == CG_MINUS_PRODUCT)
+    if (way == CG_TIMES_RECIPROCAL)
+        return LLVMBuildFMul(c->b, x[0], x[1], "");
+    if (way == CG_MINUS_PRODUCT)
         first = LLVMBuildFNeg(c->b, first, "");
-    if (how == CG_PRODUCT_MINUS)
+    if (way == CG_PRODUCT_MINUS)
         last = LLVMBuildFNeg(c->b, last, "");
     return cg_fma(c, first, x[1], last);
 }

@@ -174,6 +174,19 @@ static LLVMValueRef as_vector(cg_kernel *k, int t)
     return s->vector;
 }
 
+/* What the term's op makes of its operands x. */
+static LLVMValueRef plain_value(cg_kernel *k, const cg_term *e, const LLVMValueRef *x, LLVMValueRef linear)
+{
+    const ir_node *n = &k->g->nodes[e->node];
+    ir_dtype from = operand_dtype(k->g, n), to = (ir_dtype)n->type.dtype;
+
+    if (e->kind == CG_T_RECIPROCAL)
+        return LLVMBuildFDiv(k->c->b, cg_real(k->c, to, 1), x[0], "");
+    if (n->op == IR_exp && ir_never_positive(k->g, n->x[0]))
+        return cg_exp_below(k->c, to, x[0]);
+    return cg_value(k->c, n->op, n->attrs, from, to, x, e->n, linear);
+}
+
 /* Computes one term whose operands are there; the builder stands where the value belongs. */
 static LLVMValueRef compute(cg_kernel *k, int t, bool varies)
 {
@@ -185,7 +198,7 @@ static LLVMValueRef compute(cg_kernel *k, int t, bool varies)
         return immediate(k->c, n);
     if (e->kind == CG_T_LOAD)
         return cg_load_term(k, t);
-    if (e->kind != CG_T_OP && e->kind != CG_T_GENERATE) {
+    if (e->kind != CG_T_OP && e->kind != CG_T_GENERATE && e->kind != CG_T_RECIPROCAL) {
         cg_fail(k, IR_EUNSUPPORTED, "a value is read before it is computed");
         return NULL;
     }
@@ -195,17 +208,14 @@ static LLVMValueRef compute(cg_kernel *k, int t, bool varies)
         if (!x[i])
             return NULL;
     }
-    if (e->contraction != CG_APART)
-        return cg_contracted(k->c, e->contraction, x);
+    if (e->way != CG_AS_WRITTEN)
+        return cg_other_way(k->c, e->way, x);
     int lanes = k->c->lanes;
     if (!varies)
         k->c->lanes = 1;
     if (e->kind == CG_T_GENERATE)
         linear = cg_linear(k, &e->map);
-    ir_dtype from = operand_dtype(k->g, n), to = (ir_dtype)n->type.dtype;
-    LLVMValueRef v = n->op == IR_exp && ir_never_positive(k->g, n->x[0])
-                         ? cg_exp_below(k->c, to, x[0])
-                         : cg_value(k->c, n->op, n->attrs, from, to, x, e->n, linear);
+    LLVMValueRef v = plain_value(k, e, x, linear);
     k->c->lanes = lanes;
     return v;
 }

@@ -21,26 +21,29 @@
 #define CG_MAX_TOGETHER 4 /* banks evaluated in step */
 
 typedef enum {
-    CG_T_LOAD,      /* a buffer's element                                             */
-    CG_T_IMMEDIATE, /* a constant of one element or repeated                          */
-    CG_T_GENERATE,  /* iota, random_bits                                              */
-    CG_T_OP,        /* pointwise                                                      */
-    CG_T_SEED,      /* a reduce or product of this kernel: given by cg_seed           */
-    CG_T_STORE      /* an out's place; only its pointers are kept                     */
+    CG_T_LOAD,       /* a buffer's element                                             */
+    CG_T_IMMEDIATE,  /* a constant of one element or repeated                          */
+    CG_T_GENERATE,   /* iota, random_bits                                              */
+    CG_T_OP,         /* pointwise                                                      */
+    CG_T_RECIPROCAL, /* 1 / the operand (division.c)                                 */
+    CG_T_SEED,       /* a reduce or product of this kernel: given by cg_seed           */
+    CG_T_STORE       /* an out's place; only its pointers are kept                     */
 } cg_term_kind;
 
-/* An addition or subtraction whose product is made by the same instruction (freedom contract); the term's
- * operands are then x, z and w. */
+/* How a term is computed where a freedom lets it be another way than the op table says. */
 typedef enum {
-    CG_APART,
+    CG_AS_WRITTEN,
+    /* contraction.c: a sum whose product is made by the same instruction; operands x, z, w */
     CG_PRODUCT_PLUS,  /* x z + w */
     CG_PRODUCT_MINUS, /* x z - w */
-    CG_MINUS_PRODUCT  /* w - x z */
-} cg_contraction;
+    CG_MINUS_PRODUCT, /* w - x z */
+    /* division.c: operands x, 1 / z */
+    CG_TIMES_RECIPROCAL
+} cg_way;
 
 typedef struct cg_term {
     cg_term_kind kind;
-    cg_contraction contraction;
+    cg_way way;
     ir_ref node;
     ir_map map;
     int n, x[4];   /* operand terms: smaller numbers                          */
@@ -93,6 +96,7 @@ typedef struct cg_kernel {
 int cg_term_of(cg_kernel *k, ir_ref node, const ir_map *m);
 int cg_store_term(cg_kernel *k, ir_ref out, const ir_map *m);
 bool cg_kernel_has(const ir_kernel *k, ir_ref node);
+int cg_reciprocal_term(cg_kernel *k, int t); /* 1 / term t; -1 on failure */
 /* Marks in need[0..term_count) what the marked terms are computed from; stop[] (or NULL): terms not to go
  * below. */
 void cg_terms_need(const cg_kernel *k, uint8_t *need, const uint8_t *stop);
@@ -107,8 +111,12 @@ double cg_terms_flops(const cg_kernel *k); /* of one element of the space: all t
 void cg_contract_term(const cg_kernel *k, cg_term *t);
 /* The term of a product that a running sum of dtype d may take up by fma, or NULL. */
 const cg_term *cg_contracted_product(cg_kernel *k, int term, ir_dtype d);
-/* The value of a contracted term; x[]: its operands. */
-LLVMValueRef cg_contracted(cg *c, cg_contraction how, const LLVMValueRef *x);
+/* The value of a term computed in another way than as written; x[]: its operands. */
+LLVMValueRef cg_other_way(cg *c, cg_way way, const LLVMValueRef *x);
+
+/* ---- division.c: freedom reassociate ---- */
+/* Makes a product with a reciprocal of t, a finished division, where it may and that is made once. */
+void cg_divide_once(cg_kernel *k, cg_term *t);
 
 /* ---- eval.c ---- */
 /* The node's value in register form for the current indices; a splat where it does not vary along the vector

@@ -81,7 +81,7 @@ static bool mergeable(const cg_kernel *k, int a, int b, const int64_t *extent)
 {
     for (int t = 0; t < k->term_count; t++) {
         const cg_term *e = &k->terms[t];
-        if (e->kind == CG_T_OP || e->kind == CG_T_IMMEDIATE)
+        if (e->kind == CG_T_OP || e->kind == CG_T_IMMEDIATE || e->kind == CG_T_RECIPROCAL)
             continue;
         if (e->map.stride[a] != e->map.stride[b] * extent[b])
             return false;

@@ -48,9 +48,15 @@ ir_map cg_map_over(const cg_kernel *k, int first, int last)
 
 /* ---- the table ---- */
 
+/* Terms of one node and map that are not its value there. */
+static int role(cg_term_kind kind)
+{
+    return kind == CG_T_STORE ? 1 : kind == CG_T_RECIPROCAL ? 2 : 0;
+}
+
 static uint64_t hash_key(cg_term_kind kind, ir_ref node, const ir_map *m)
 {
-    uint64_t h = (uint64_t)node * 0x9e3779b97f4a7c15u + (kind == CG_T_STORE);
+    uint64_t h = (uint64_t)node * 0x9e3779b97f4a7c15u + (uint64_t)role(kind);
 
     h = (h ^ (uint64_t)m->base) * 0x100000001b3u;
     for (int j = 0; j < m->rank; j++)
@@ -60,7 +66,7 @@ static uint64_t hash_key(cg_term_kind kind, ir_ref node, const ir_map *m)
 
 static bool same_key(const cg_term *t, cg_term_kind kind, ir_ref node, const ir_map *m)
 {
-    return t->node == node && (t->kind == CG_T_STORE) == (kind == CG_T_STORE) && t->map.base == m->base &&
+    return t->node == node && role(t->kind) == role(kind) && t->map.base == m->base &&
            memcmp(t->map.stride, m->stride, sizeof m->stride) == 0;
 }
 
@@ -253,6 +259,7 @@ static int build(cg_kernel *k, ir_ref node, const ir_map *m)
             continue;
         }
         cg_contract_term(k, &f->t);
+        cg_divide_once(k, &f->t);
         int t = append(k, &f->t);
         if (t < 0)
             break;
@@ -289,6 +296,17 @@ int cg_store_term(cg_kernel *k, ir_ref out, const ir_map *m)
     t.uses = dims_of(&t.map);
     int found = find(k, CG_T_STORE, out, &t.map);
     return found >= 0 ? found : append(k, &t);
+}
+
+int cg_reciprocal_term(cg_kernel *k, int t)
+{
+    cg_term r = {.kind = CG_T_RECIPROCAL, .n = 1, .x = {t}};
+    int found = find(k, CG_T_RECIPROCAL, k->terms[t].node, &k->terms[t].map);
+
+    r.node = k->terms[t].node;
+    r.map = k->terms[t].map;
+    r.uses = k->terms[t].uses;
+    return found >= 0 ? found : append(k, &r);
 }
 
 void cg_terms_need(const cg_kernel *k, uint8_t *need, const uint8_t *stop)

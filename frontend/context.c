@@ -106,7 +106,8 @@ static void check_numerics(tdm_context *ctx, const char *where, tdm_numerics mod
 {
     const tdm_loc nowhere = {NULL, 0};
     char known[120];
-    _Static_assert(TDM_CONTRACT == IR_FREE(contract), "one bit in public and inside");
+    _Static_assert(TDM_CONTRACT == IR_FREE(contract) && TDM_REASSOCIATE == IR_FREE(reassociate),
+                   "one bit in public and inside");
 
     list_freedoms(known, sizeof known);
     if (mode != TDM_STRICT && mode != TDM_FAST)

@@ -7,7 +7,9 @@
 #define TANDEM_IR_FREEDOM_H
 
 /* X(name, what it may change) */
-#define IR_FREEDOMS(X) X(contract, "a product that is added to or subtracted from becomes one fma with that")
+#define IR_FREEDOMS(X)                                                                     \
+    X(contract, "a product that is added to or subtracted from becomes one fma with that") \
+    X(reassociate, "small products step by step along k; x / z as x (1 / z) where 1 / z is made once")
 
 enum {
 #define X(name, what) IR_FREEDOM_##name,

@@ -76,11 +76,13 @@ static bool add_fill(ir_graph *out, ir_ref r)
 }
 
 /* Is r read as a whole by some kernel?  Then its fill must run before. */
-static bool is_memory_read(const ir_graph *g, ir_ref r)
+static bool is_memory_read(const fuse *f, ir_ref r)
 {
+    const ir_graph *g = f->g;
+
     for (ir_ref u = r + 1; u < g->count; u++) {
         for (int i = 0; i < g->nodes[u].n; i++) {
-            if (g->nodes[u].x[i] == r && fuse_is_memory_operand(g, &g->nodes[u], i)) {
+            if (g->nodes[u].x[i] == r && fuse_is_memory_operand(f, &g->nodes[u], i)) {
                 return true;
             }
         }
@@ -91,7 +93,7 @@ static bool is_memory_read(const ir_graph *g, ir_ref r)
 static bool add_fills(fuse *f, ir_graph *out, bool early)
 {
     for (int i = 0; i < f->fill_count; i++) {
-        if (is_memory_read(f->g, f->fills[i]) == early && !add_fill(out, f->fills[i])) {
+        if (is_memory_read(f, f->fills[i]) == early && !add_fill(out, f->fills[i])) {
             return false;
         }
     }
@@ -129,14 +131,13 @@ ir_status pass_fuse(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref 
     fuse f;
     bool ok;
 
-    (void)pc;
     if (pass_copy_graph(in, out, map) != IR_OK) {
         return out->error.status;
     }
     if (IR_PLANTED("fuse") && out->output_count > 1) {
         out->outputs[0].value = out->outputs[1].value;
     }
-    ok = fuse_open(&f, in, &e) && fuse_merge_all(&f) && fuse_recompute(&f) && fuse_order(&f) &&
+    ok = fuse_open(&f, in, pc->freedoms, &e) && fuse_merge_all(&f) && fuse_recompute(&f) && fuse_order(&f) &&
          write_kernels(&f, out);
     ir_arena_free(f.mem);
     return ok ? IR_OK : ir_fail(&out->error, e.status ? e.status : IR_ENOMEM, "%s", e.text);

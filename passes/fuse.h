@@ -10,6 +10,7 @@
 #define TANDEM_FUSE_H
 
 #include "ir/arena.h"
+#include "ir/freedom.h"
 #include "ir/ir.h"
 #include "ir/map.h"
 
@@ -31,6 +32,7 @@ typedef struct fuse_group {
 
 typedef struct fuse {
     const ir_graph *g;
+    unsigned freedoms; /* IR_FREE bits */
     ir_error *err;
     ir_arena *mem;
     uint8_t *role;
@@ -51,10 +53,11 @@ typedef struct fuse {
 } fuse;
 
 /* fuse_group.c */
-bool fuse_open(fuse *f, const ir_graph *g, ir_error *err); /* roles, edges, one group per owned node */
-bool fuse_edges(fuse *f);                                  /* after roles changed */
+/* roles, edges, one group per owned node */
+bool fuse_open(fuse *f, const ir_graph *g, unsigned freedoms, ir_error *err);
+bool fuse_edges(fuse *f); /* after roles changed */
 bool fuse_out_of_memory(fuse *f);
-bool fuse_is_memory_operand(const ir_graph *g, const ir_node *n, int i); /* read as a whole from memory */
+bool fuse_is_memory_operand(const fuse *f, const ir_node *n, int i); /* read as a whole from memory */
 ir_ref fuse_memory_base(const fuse *f, ir_ref r); /* below the reshapes that share its bytes */
 /* The kernel of these owned nodes, in scratch memory (valid until the next call). Outs are what `nodes` gives
  * others. */

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { LEAST_COLUMNS = 4 };
+
 bool fuse_out_of_memory(fuse *f)
 {
     ir_fail(f->err, IR_ENOMEM, "fuse: out of memory");
@@ -20,12 +22,29 @@ static double weight_of(const ir_type *t)
     return (double)ir_type_elements(t) * (double)(size < 4 ? 4 : size);
 }
 
-bool fuse_is_memory_operand(const ir_graph *g, const ir_node *n, int i)
+/* Freedom reassociate: a small product whose right side is contiguous along n, and not along k, as a register
+ * tile, where rule 5's tree would step along k. */
+static bool is_tile(const fuse *f, const ir_node *n)
+{
+    const ir_type *x = &f->g->nodes[n->x[0]].type, *z = &f->g->nodes[n->x[1]].type;
+    int64_t xs[IR_MAX_RANK], zs[IR_MAX_RANK];
+    ir_dot d;
+
+    if (!ir_dot_is_tree(n->attrs, x, z))
+        return true;
+    ir_type_strides(x, xs);
+    ir_type_strides(z, zs);
+    ir_dot_describe(n->attrs, x, xs, z, zs, &d);
+    return f->freedoms & IR_FREE(reassociate) && d.nn == 1 && d.nr[0] == 1 && d.n >= LEAST_COLUMNS &&
+           d.nk == 1 && d.kr[0] != 1;
+}
+
+bool fuse_is_memory_operand(const fuse *f, const ir_node *n, int i)
 {
     switch (ir_ops[n->op].cls) {
     case IR_INDEX: return true;
     case IR_GENERATE: return n->op == IR_random_bits;
-    case IR_CONTRACT: return !ir_dot_is_tree(n->attrs, &g->nodes[n->x[0]].type, &g->nodes[n->x[1]].type);
+    case IR_CONTRACT: return is_tile(f, n);
     default: return i < 0;
     }
 }
@@ -119,7 +138,7 @@ static void set_roles(fuse *f)
             store_result(f, r); /* also where nothing reads it: kernels that store nothing are left out */
         }
         for (int i = 0; f->role[r] != FUSE_DEAD && i < n->n; i++) {
-            if (fuse_is_memory_operand(g, n, i)) {
+            if (fuse_is_memory_operand(f, n, i)) {
                 store_operand(f, n->x[i]);
             }
         }
@@ -165,7 +184,7 @@ static uint32_t list_bases(fuse *f, ir_ref r, ir_ref *out)
         for (int i = 0; i < n->n; i++) {
             ir_ref x = n->x[i];
 
-            if (fuse_is_memory_operand(g, n, i)) {
+            if (fuse_is_memory_operand(f, n, i)) {
                 x = fuse_memory_base(f, x);
             }
             if (f->mark[x] == f->stamp) {
@@ -275,7 +294,7 @@ void fuse_kernel(fuse *f, const fuse_group *m, ir_kernel *k)
             for (int j = 0; j < ir_operands_read(n); j++) {
                 ir_ref x = n->x[j];
 
-                if (f->role[x] == FUSE_FREE && f->mark[x] != f->stamp && !fuse_is_memory_operand(g, n, j)) {
+                if (f->role[x] == FUSE_FREE && f->mark[x] != f->stamp && !fuse_is_memory_operand(f, n, j)) {
                     f->mark[x] = f->stamp;
                     f->listed[count++] = x;
                     f->stack[depth++] = x;
@@ -417,7 +436,7 @@ static bool group_of_node(fuse *f, ir_ref r, fuse_group *m)
     m->nodes[0] = r;
     switch (ir_ops[n->op].cls) {
     case IR_INDEX: m->kind = IR_K_INDEX; break;
-    case IR_CONTRACT: m->kind = fuse_is_memory_operand(f->g, n, 0) ? IR_K_CONTRACT : IR_K_ROW; break;
+    case IR_CONTRACT: m->kind = fuse_is_memory_operand(f, n, 0) ? IR_K_CONTRACT : IR_K_ROW; break;
     case IR_PAD:
     case IR_CONCAT: m->kind = IR_K_LOOP; break;
     case IR_REDUCE:
@@ -470,9 +489,9 @@ static bool allocate(fuse *f)
 #undef TAKE
 }
 
-bool fuse_open(fuse *f, const ir_graph *g, ir_error *err)
+bool fuse_open(fuse *f, const ir_graph *g, unsigned freedoms, ir_error *err)
 {
-    *f = (fuse){.g = g, .err = err, .mem = ir_arena_new()};
+    *f = (fuse){.g = g, .freedoms = freedoms, .err = err, .mem = ir_arena_new()};
     if (!f->mem || !allocate(f)) {
         return fuse_out_of_memory(f);
     }

@@ -117,7 +117,7 @@ typedef struct tdm_loc {
 
 typedef enum { TDM_STRICT, TDM_FAST } tdm_numerics;
 /* What TDM_FAST may do in compiled programs, each where it is not slower (docs/numerics.md, Fast). */
-typedef enum { TDM_CONTRACT = 1 } tdm_freedom;
+typedef enum { TDM_CONTRACT = 1, TDM_REASSOCIATE = 2 } tdm_freedom;
 
 typedef struct tdm_options {
     int threads;     /* 0: one for each CPU this process may use */

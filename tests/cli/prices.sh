@@ -33,7 +33,7 @@ has out '^prices of fast, .*step.tdm, [0-9]+ threads?: [0-9]+ interleaved rounds
 expect 0 compare seed --prices --min-time 0.05 --threads 1 --json w.json
 has out '^prices of fast, seed, 1 thread: '
 lacks out 'the same bits'
-for row in 'strict +[0-9.]+ *' '(contract|all) +[0-9.]+ +[0-9.]+x +[0-9.]+ +[0-9.]+ .* [0-9]+ of [0-9]+.*'; do
+for row in 'strict +[0-9.]+ *' '(contract|reassociate|all) +[0-9.]+ +[0-9.]+x +[0-9.]+ +[0-9.]+ .* [0-9]+ of [0-9]+.*'; do
     has out "^$row\$"
 done
 for key in freedom ms gain gain_quartiles max_ulp max_abs max_rel kernels; do

@@ -39,7 +39,7 @@ static built sums_of_products(tdm_context *ctx)
     tdm_output(ctx, "from", tdm_sub(w, tdm_mul(x, z)));
     tdm_output(ctx, "product", yz);
     tdm_output(ctx, "beside", tdm_add(yz, w));
-    tdm_output(ctx, "row", tdm_sum(tdm_mul(x, y), (const int[]){1}, 1, false));
+    tdm_output(ctx, "row", tdm_sum(tdm_mul(x, y), tdm_axes(1), false));
     return build_graph(ctx, g);
 }
 
@@ -124,6 +124,101 @@ static void test_contract(void **state)
     }
 }
 
+/* ---- reassociate ---- */
+
+static tdm_context *context(int width, unsigned freedoms)
+{
+    tdm_options o = {.threads = 1, .width = width, .numerics = TDM_FAST, .freedoms = freedoms};
+    tdm_context *ctx = tdm_context_new(&o);
+
+    assert_non_null(ctx);
+    assert_fine(ctx);
+    return ctx;
+}
+
+static void bind(tdm_exec *e, const char *name, tdm_tensor *t, float *data)
+{
+    assert_int_equal(tdm_read(t, data, tdm_bytes(t)), TDM_OK);
+    assert_int_equal(tdm_exec_bind(e, name, t), TDM_OK);
+}
+
+/* share = x / sum of the row, part = x / 49, halves = x / 8: 1 / sum and 1 / 49 are made once, 1 / 8 is exact
+ */
+static void test_divisions(void **state)
+{
+    static float x[N * K];
+    tdm_context *ctx = context(0, TDM_REASSOCIATE);
+    tdm_graph *g = tdm_graph_open(ctx, "divisions");
+    tdm_tensor *in = tdm_input(ctx, "x", TDM_F32, tdm_shape(N, K));
+
+    (void)state;
+    tdm_output(ctx, "share", tdm_div(in, tdm_sum(in, tdm_axes(1), true)));
+    tdm_output(ctx, "part", tdm_div_scalar(in, 49));
+    tdm_output(ctx, "halves", tdm_div_scalar(in, 8));
+    tdm_output(ctx, "sum", tdm_sum(in, tdm_axes(1), true));
+    built b = build_graph(ctx, g);
+    bind(b.e, "x", numbers(ctx, tdm_shape(N, K), 3), x);
+    assert_int_equal(tdm_exec_run(b.e), TDM_OK);
+    const float *sum = data_of(b.e, "sum"), *share = data_of(b.e, "share"), *part = data_of(b.e, "part"),
+                *halves = data_of(b.e, "halves");
+    bool other = false;
+    for (int i = 0; i < N * K; i++) {
+        assert_true(share[i] == x[i] * (1 / sum[i / K]));
+        assert_true(part[i] == x[i] * (1 / 49.0f));
+        assert_true(halves[i] == x[i] / 8);
+        other |= share[i] != x[i] / sum[i / K];
+    }
+    assert_true(other);
+    assert_int_equal(freedoms_used(b.p), TDM_REASSOCIATE);
+    free_built(&b);
+    close_context(ctx);
+}
+
+/* Element i into partial i mod n, then halves. */
+static float sum_by_partials(const float *v, int count, int n)
+{
+    float p[64] = {0};
+
+    for (int i = 0; i < count; i++)
+        p[i % n] += v[i];
+    for (int h = n / 2; h >= 1; h /= 2)
+        for (int j = 0; j < h; j++)
+            p[j] += p[j + h];
+    return p[0];
+}
+
+/* x [1, 16] w [16, 16] as a tile: a chain of fma along k; x w^T along k where both are contiguous, the tree.
+ */
+static void test_small_products(void **state)
+{
+    enum { D = 16 };
+    static float x[D], w[D * D];
+    tdm_context *ctx = context(0, TDM_REASSOCIATE);
+    tdm_graph *g = tdm_graph_open(ctx, "small");
+    tdm_tensor *in = tdm_input(ctx, "x", TDM_F32, tdm_shape(1, D)),
+               *weight = tdm_input(ctx, "w", TDM_F32, tdm_shape(D, D));
+
+    (void)state;
+    tdm_output(ctx, "chain", tdm_matmul(in, weight));
+    tdm_output(ctx, "tree", tdm_linear(in, weight, NULL));
+    built b = build_graph(ctx, g);
+    bind(b.e, "x", numbers(ctx, tdm_shape(1, D), 5), x);
+    bind(b.e, "w", numbers(ctx, tdm_shape(D, D), 6), w);
+    assert_int_equal(tdm_exec_run(b.e), TDM_OK);
+    for (int j = 0; j < D; j++) {
+        float chain = 0, terms[D];
+        for (int k = 0; k < D; k++) {
+            chain = fmaf(x[k], w[k * D + j], chain);
+            terms[k] = fmaf(x[k], w[j * D + k], 0);
+        }
+        assert_true(data_of(b.e, "chain")[j] == chain);
+        assert_true(data_of(b.e, "tree")[j] == sum_by_partials(terms, D, 64));
+    }
+    assert_int_equal(freedoms_used(b.p), TDM_REASSOCIATE);
+    free_built(&b);
+    close_context(ctx);
+}
+
 /* ---- nothing else ---- */
 
 static char *code_of(tdm_context *ctx, tdm_numerics mode, unsigned freedoms, const char *text)
@@ -170,6 +265,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_contract),
+        cmocka_unit_test(test_divisions),
+        cmocka_unit_test(test_small_products),
         cmocka_unit_test(test_where_it_does_not_pay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
