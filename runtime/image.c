@@ -1,7 +1,7 @@
 /* runtime/image.c: see image.h.
  *
- *   kernels, objects: u64    per kernel: units, grain: i64, flops, bytes: f64, freedoms: u64    per object:
- * size: u64 the kernels' symbols, each ended by 0    the objects, each at a multiple of 8
+ *   kernels, objects: u64   per kernel: packed_kernel   per object: size: u64   the kernels' symbols, each
+ * ended by 0   the objects, each at a multiple of 8
  *
  * Numbers have this machine's byte order: so has the code. */
 #include "runtime/image.h"

@@ -115,6 +115,8 @@ TDM_API char *tdm_graph_dump(const tdm_graph *g, tdm_dump_kind kind);
 /* Element i of row-major data as tdm_read gives it, as a double (integers beyond 2^53 are rounded). */
 TDM_API double tdm_element(tdm_dtype d, const void *data, int64_t i);
 
+/* What TDM_FAST may do in compiled programs, each where it is not slower (docs/numerics.md, Fast). */
+typedef enum { TDM_CONTRACT = 1, TDM_REASSOCIATE = 2 } tdm_freedom;
 /* Freedom i of TDM_FAST: its name, its bit and what it may change; NULL past the end. */
 TDM_API const char *tdm_freedom_name(int i, unsigned *bit, const char **what);
 /* Of programs compiled from now on, as the fields of tdm_options.  TDM_EARG: no such mode or freedom. */

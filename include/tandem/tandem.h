@@ -116,8 +116,6 @@ typedef struct tdm_loc {
 /* ---- context ------------------------------------------------------------------------------------------ */
 
 typedef enum { TDM_STRICT, TDM_FAST } tdm_numerics;
-/* What TDM_FAST may do in compiled programs, each where it is not slower (docs/numerics.md, Fast). */
-typedef enum { TDM_CONTRACT = 1, TDM_REASSOCIATE = 2 } tdm_freedom;
 
 typedef struct tdm_options {
     int threads;     /* 0: one for each CPU this process may use */
@@ -126,10 +124,9 @@ typedef struct tdm_options {
     int width;       /* f32 lanes of compiled code: 16, 8, 4, 1; 0: widest */
     /* TDM_STRICT: the same bits in both engines; TDM_FAST: compiled programs may differ in the last ones */
     tdm_numerics numerics;
-    unsigned freedoms; /* TDM_FAST: a set of tdm_freedom, 0: all.  TDM_STRICT: 0 */
-    uint64_t seed;     /* of the random ops */
-    /* bytes that a compiled program's arena may take: values are computed again until it fits; 0: any */
-    size_t memory_budget;
+    unsigned freedoms;    /* TDM_FAST: a set of tdm_freedom (inspect.h), 0: all.  TDM_STRICT: 0 */
+    uint64_t seed;        /* of the random ops */
+    size_t memory_budget; /* bytes of a compiled program's arena: values are computed again to fit; 0: any */
     /* For finding bugs in Tandem: compiled kernels run chunk by chunk in one thread, and a run in which two
      * chunks that could run at once touch the same byte fails and names the kernel.  Many times slower. */
     bool check_races;
