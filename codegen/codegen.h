@@ -27,7 +27,9 @@ typedef struct cg_host {
     void (*jobs)(void (*fn)(void *user, int i), void *user, int n, int threads);
 } cg_host;
 
-typedef enum { CG_DUMP_LLVM, CG_DUMP_ASM } cg_dump_kind;
+/* CG_DUMP_VARIANTS: a line for each kernel: which of the ways to compute it was picked, and why; empty where
+ * there is one. */
+typedef enum { CG_DUMP_LLVM, CG_DUMP_ASM, CG_DUMP_VARIANTS } cg_dump_kind;
 
 typedef struct cg_times {
     double emit_ms, codegen_ms; /* LLVM IR, objects */

@@ -321,6 +321,7 @@ void cg_emit_contract(cg_kernel *k)
     if (is_small(k))
         k->c->freed |= IR_FREE(reassociate);
     cg_product_choose(&p, &w);
+    cg_product_tell(&p);
     k->vector_first = w.n0;
     k->vector_dim = w.n1 - 1;
     p.plain = p.blocks == 1 && k->k->out_count == 1 && k->k->outs[0] == k->k->root;

@@ -91,6 +91,7 @@ static inline bool cg_product_in_place(const cg_product *p)
 bool cg_product_describe(cg_product *p, cg_orientation *w);
 /* How it is computed: lanes, tile, unit, how B is read. */
 void cg_product_choose(cg_product *p, const cg_orientation *w);
+void cg_product_tell(const cg_product *p); /* writes k->variant */
 
 LLVMTypeRef cg_product_vector(const cg_product *p);
 /* Pointer `elements` behind base (of the product's dtype). */

@@ -7,6 +7,8 @@
  */
 #include "codegen/contract.h"
 
+#include <stdio.h>
+
 typedef struct dot_state {
     cg_kernel *k;
     ir_map map[2]; /* operands over the result's dims */
@@ -104,6 +106,8 @@ void cg_emit_contract_general(cg_kernel *k)
     dot_state s = {.k = k};
     int64_t rows = 1;
 
+    snprintf(k->variant, sizeof k->variant,
+             "element by element: dims that do not merge into rows and columns");
     describe(&s);
     k->c->lanes = 1;
     k->vector_dim = -1;

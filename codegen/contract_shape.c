@@ -7,6 +7,7 @@
  * come in groups: panels of whole lines, as passes/pack.c lays constant weights out. */
 #include "codegen/contract.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- the product as matrices ---- */
@@ -317,4 +318,33 @@ void cg_product_choose(cg_product *p, const cg_orientation *w)
         outer *= d == p->m_dim && p->m > 1 ? 1 : w->extent[d];
     choose_rows(p, outer);
     choose_panels(p, outer);
+}
+
+/* ---- the choice in words ------------------------------------------------------------------------------ */
+
+static const char *how_b_is_read(const cg_product *p)
+{
+    switch (p->mode) {
+    case CG_B_DIRECT:
+        return lies_in_lines(p) ? "B in place: lies in lines" : "B in place: read by two tiles at most";
+    case CG_B_COPY: return "B packed: read by many tiles";
+    case CG_B_TURN: return "B packed and turned: contiguous along k";
+    case CG_B_STREAM: return "B read once where it lies: few rows, contiguous along k";
+    default: return "B gathered: contiguous neither way";
+    }
+}
+
+void cg_product_tell(const cg_product *p)
+{
+    cg_kernel *k = p->k;
+
+    snprintf(k->variant, sizeof k->variant,
+             "tile %d x %lld%s; %s%s; unit: %lld rows, %lld panel%s; %lld block%s of k", p->mr,
+             (long long)p->nv * k->c->lanes,
+             p->a.node == k->g->nodes[k->k->root].x[0] ? "" : " of the transpose", how_b_is_read(p),
+             p->np > 1         ? "; A packed: rows side by side"
+             : rows_collide(p) ? "; rows of A collide in the first cache: no tall tiles"
+                               : "",
+             (long long)p->mb, (long long)p->np, p->np > 1 ? "s" : "", (long long)p->blocks,
+             p->blocks > 1 ? "s" : "");
 }

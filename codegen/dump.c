@@ -1,4 +1,5 @@
-/* codegen/dump.c: LLVM text or assembly of a program, and what there is to say about the host. */
+/* codegen/dump.c: LLVM text or assembly of a program, how its kernels are computed, and what there is to say
+ * about the host. */
 #include "codegen/unit.h"
 
 #include <llvm-c/Core.h>
@@ -33,6 +34,21 @@ static char *dump_asm(cg_unit *u, ir_error *e)
     return copy_text(LLVMGetBufferStart(b), LLVMGetBufferSize(b));
 }
 
+static char *dump_variants(const cg_unit *u)
+{
+    char *text = malloc((size_t)u->job_count * CG_VARIANT_TEXT + 1), *at = text;
+
+    for (int i = 0; text && i < u->job_count; i++) {
+        size_t n = strlen(u->jobs[i].variant);
+        memcpy(at, u->jobs[i].variant, n);
+        at[n] = '\n';
+        at += n + 1;
+    }
+    if (text)
+        *at = 0;
+    return text;
+}
+
 ir_status cg_dump(const cg_host *host, const ir_graph *g, const cg_options *o, cg_dump_kind kind, char **text,
                   ir_error *e)
 {
@@ -41,7 +57,9 @@ ir_status cg_dump(const cg_host *host, const ir_graph *g, const cg_options *o, c
 
     *text = NULL;
     if (cg_unit_open(&u, g, o, host, 1, &local) && cg_unit_emit(&u, &local)) {
-        *text = kind == CG_DUMP_LLVM ? dump_llvm(&u) : dump_asm(&u, &local);
+        *text = kind == CG_DUMP_LLVM       ? dump_llvm(&u)
+                : kind == CG_DUMP_VARIANTS ? dump_variants(&u)
+                                           : dump_asm(&u, &local);
         if (!*text)
             ir_fail(&local, IR_ENOMEM, "out of memory");
     }

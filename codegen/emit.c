@@ -127,6 +127,7 @@ static void fill_variant(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f, bo
         cg_intrinsic(&c, "llvm.x86.sse.sfence", NULL, 0, NULL, 0);
     LLVMBuildRetVoid(m->b);
     j->freed = c.freed;
+    memcpy(j->variant, k.variant, sizeof j->variant);
     j->units = k.units;
     j->grain = u->o.check_races && k.grain > 1 ? 1 : k.grain; /* grain is a matter of cost only */
     cg_memo_free(&k);
@@ -212,6 +213,7 @@ void cg_emit_thunk(cg_unit *u, cg_module *m, cg_job *j)
     LLVMSetTailCall(call, 1);
     LLVMBuildRetVoid(m->b);
     j->freed = body->freed;
+    memcpy(j->variant, body->variant, sizeof j->variant);
     j->units = body->units;
     j->grain = body->grain;
 }

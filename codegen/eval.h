@@ -53,6 +53,8 @@ typedef struct cg_term {
 typedef struct cg_memo cg_memo;       /* eval.c: values of the terms           */
 typedef struct cg_binding cg_binding; /* share.h: where buffers are found      */
 
+enum { CG_VARIANT_TEXT = 256 };
+
 typedef struct cg_kernel {
     cg *c;
     const ir_graph *g;
@@ -85,9 +87,10 @@ typedef struct cg_kernel {
     LLVMMetadataRef debug_scope; /* NULL: no debug information */
     /* Outs that cg_streams names begin at cache lines: stores go past the caches. */
     bool streaming;
-    bool failed;          /* out of memory or a view that can't be expressed: c->err says which */
-    int threads;          /* that the chunks should suit; no bit depends on it */
-    int64_t units, grain; /* set by the emitter: how chunks are cut */
+    bool failed;                   /* out of memory or a view that can't be expressed: c->err says which */
+    int threads;                   /* that the chunks should suit; no bit depends on it */
+    int64_t units, grain;          /* set by the emitter: how chunks are cut */
+    char variant[CG_VARIANT_TEXT]; /* set by the emitter where there are several ways: which, and why */
 } cg_kernel;
 
 /* ---- terms.c ---- */

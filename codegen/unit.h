@@ -46,6 +46,7 @@ typedef struct cg_job { /* one kernel */
     unsigned freed; /* IR_FREE bits that its code makes use of */
     int64_t units, grain;
     double flops, bytes;
+    char variant[CG_VARIANT_TEXT];
 } cg_job;
 
 typedef struct cg_unit {

@@ -20,8 +20,9 @@ static void dot_node(FILE *f, const ir_graph *g, ir_ref r)
             leaf ? ", shape=box, style=filled, fillcolor=lightgrey" : "");
 }
 
-static void write_dot(FILE *f, const ir_graph *g)
+static void write_dot(FILE *f, const ir_graph *g, const char *unused)
 {
+    (void)unused;
     bool *grouped = calloc((size_t)g->count + 1, sizeof *grouped);
     fprintf(f, "digraph \"%s\" {\n    rankdir=TB; node [fontname=\"monospace\", fontsize=10];\n", g->name);
     for (int k = 0; k < g->kernels.count && grouped; k++) {
@@ -50,7 +51,8 @@ static void write_dot(FILE *f, const ir_graph *g)
     free(grouped);
 }
 
-static void write_kernels(FILE *f, const ir_graph *g)
+/* `variants`: a line for each kernel. */
+static void write_kernels(FILE *f, const ir_graph *g, const char *variants)
 {
     for (int i = 0; i < g->kernels.count; i++) {
         const ir_kernel *k = &g->kernels.items[i];
@@ -63,12 +65,15 @@ static void write_kernels(FILE *f, const ir_graph *g)
             fprintf(f, " %%%u:%s", k->outs[n],
                     ir_type_text(&g->nodes[k->outs[n]].type, g->symbols, type, sizeof type));
         }
-        fprintf(f, "\n");
+        int length = (int)strcspn(variants, "\n");
+        fprintf(f, length ? "\n    %.*s\n" : "%.*s\n", length, variants);
+        variants += length + (variants[length] != 0);
     }
 }
 
-static void write_arena(FILE *f, const ir_graph *g)
+static void write_arena(FILE *f, const ir_graph *g, const char *unused)
 {
+    (void)unused;
     int peak;
     size_t live = ir_live_peak(g, &peak);
     fprintf(f, "arena %zu bytes, %d buffers, %d copies\n", g->buffers.arena_bytes, g->buffers.count,
@@ -91,13 +96,15 @@ static void write_arena(FILE *f, const ir_graph *g)
     }
 }
 
-static char *written(tdm_context *ctx, const ir_graph *g, void (*write)(FILE *, const ir_graph *))
+typedef void write_fn(FILE *, const ir_graph *, const char *text);
+
+static char *written(tdm_context *ctx, const ir_graph *g, write_fn *write, const char *text_of_codegen)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     if (f)
-        write(f, g);
+        write(f, g, text_of_codegen);
     if (!f || fclose(f) != 0) {
         free(text);
         fe_fail(ctx, nowhere, IR_ENOMEM, "dump: out of memory");
@@ -116,6 +123,14 @@ static char *dump_code(tdm_context *ctx, const ir_graph *g, cg_dump_kind kind)
     return text;
 }
 
+static char *dump_kernels(tdm_context *ctx, const ir_graph *g)
+{
+    char *variants = dump_code(ctx, g, CG_DUMP_VARIANTS);
+    char *text = variants ? written(ctx, g, write_kernels, variants) : NULL;
+    free(variants);
+    return text;
+}
+
 char *tdm_graph_dump(const tdm_graph *g, tdm_dump_kind kind)
 {
     if (!g || !tdm_ok(g->ctx))
@@ -123,14 +138,14 @@ char *tdm_graph_dump(const tdm_graph *g, tdm_dump_kind kind)
     if (kind == TDM_DUMP_TEXT)
         return tdm_graph_text(g);
     if (kind == TDM_DUMP_DOT)
-        return written(g->ctx, g->g, write_dot);
+        return written(g->ctx, g->g, write_dot, NULL);
     tdm_graph *planned = g->g->kernels.count ? NULL : tdm_graph_pass(g, NULL);
     if (!tdm_ok(g->ctx))
         return NULL;
     const ir_graph *p = planned ? planned->g : g->g;
-    char *text = kind == TDM_DUMP_KERNELS ? written(g->ctx, p, write_kernels)
+    char *text = kind == TDM_DUMP_KERNELS ? dump_kernels(g->ctx, p)
                  : kind == TDM_DUMP_ARENA
-                     ? written(g->ctx, p, write_arena)
+                     ? written(g->ctx, p, write_arena, NULL)
                      : dump_code(g->ctx, p, kind == TDM_DUMP_ASM ? CG_DUMP_ASM : CG_DUMP_LLVM);
     tdm_graph_free(planned);
     return text;

@@ -103,6 +103,7 @@ expect 0 dump "$MODELS/step.tdm" --stage llvm
 has out 'define '
 expect 0 dump "$MODELS/mlp.tdm" --dim n=7 --stage kernels --gradients
 has out softmax
+has out '^    tile [0-9]+ x [0-9]+.*; B .*unit: [0-9]+ rows'
 expect 0 dump "$MODELS/mlp.tdm" --format dot
 has out '^digraph'
 
