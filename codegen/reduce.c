@@ -71,11 +71,15 @@ static LLVMValueRef half_of(cg *c, LLVMValueRef v, int lanes, int from)
                                   LLVMConstVector(ids, (unsigned)lanes), "");
 }
 
-/* Adds the halves: first whole vectors, then within one.  A missing vector is all +0 and changes nothing. */
+/* Adds the halves: first whole vectors, then within one.  A missing vector is all +0 and changes nothing but
+ * the sign of a zero: an fma that underflows leaves -0, which any +0 makes +0. */
 LLVMValueRef cg_fold(cg *c, const cg_reduce *r, LLVMValueRef *acc, int vectors)
 {
     int lanes = c->lanes;
+    bool missing = false;
 
+    for (int j = 0; j < vectors; j++)
+        missing |= !acc[j];
     for (int h = vectors / 2; h >= 1; h /= 2)
         for (int j = 0; j < h; j++)
             if (acc[j + h])
@@ -87,6 +91,8 @@ LLVMValueRef cg_fold(cg *c, const cg_reduce *r, LLVMValueRef *acc, int vectors)
         c->lanes = h;
         v = cg_combine(c, r, low, high);
     }
+    if (missing && r->op == IR_dot_general)
+        v = LLVMBuildFAdd(c->b, v, cg_neutral(c, r), "");
     c->lanes = lanes;
     return v;
 }

@@ -19,6 +19,7 @@ done
 
 # Kernels that look alike but of which more is known of one.
 expect 0 compare "$MODELS/row_max.tdm"
+expect 0 compare "$MODELS/tree_zero.tdm" --width 1
 
 # Files as inputs: a matrix through .npy and back.
 cat >id.tdm <<'TDM'
