@@ -201,13 +201,6 @@ static void emit_panel_number(cg_product *p, LLVMValueRef number, LLVMValueRef f
     }
 }
 
-static int64_t panel_count(const cg_product *p)
-{
-    int64_t width = (int64_t)p->nv * p->k->c->lanes;
-
-    return (p->n + width - 1) / width;
-}
-
 /* The panels of unit `number`: one, or np of them after the rows of A that they share. */
 static void emit_unit(cg_product *p, LLVMValueRef number, LLVMValueRef from)
 {
@@ -219,7 +212,7 @@ static void emit_unit(cg_product *p, LLVMValueRef number, LLVMValueRef from)
         return;
     }
     LLVMValueRef first = cg_product_scale(p, number, p->np), end = cg_product_add(p, first, cg_i64(c, p->np));
-    LLVMValueRef all = cg_i64(c, panel_count(p));
+    LLVMValueRef all = cg_i64(c, cg_product_panels(p));
     end = LLVMBuildSelect(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, end, all, ""), end, all, "");
     cg_loop blocks = open_blocks(p, &at);
     cg_product_pack_rows(p, &at, from);
@@ -244,7 +237,7 @@ static void emit_units(cg_product *p, cg_orientation *w)
 
     if (rows)
         w->extent[p->m_dim] = (p->m + p->mb - 1) / p->mb;
-    w->extent[p->n_dim] = (panel_count(p) + p->np - 1) / p->np;
+    w->extent[p->n_dim] = (cg_product_panels(p) + p->np - 1) / p->np;
     for (int d = 0; d < rank; d++)
         units *= w->extent[d];
     k->units = units;

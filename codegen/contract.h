@@ -12,7 +12,8 @@
 #include "codegen/eval.h"
 
 enum { CG_K_BLOCK = 512, CG_MOST_ROWS = 28, CG_MOST_VECTORS = 12, CG_STREAM_ROWS = 3, CG_LINE = 64 };
-/* Elements between packed tiles: room for what the last step stores too much, and an odd number of lines. */
+/* Elements between packed tiles: room for what the last step stores too much, and tiles that do not begin in
+ * the same set of the first cache. */
 enum { CG_TILE_GAP = 16 };
 
 /* How the panel of B (k x nr) is read by the tiles. */
@@ -91,7 +92,8 @@ static inline bool cg_product_in_place(const cg_product *p)
 bool cg_product_describe(cg_product *p, cg_orientation *w);
 /* How it is computed: lanes, tile, unit, how B is read. */
 void cg_product_choose(cg_product *p, const cg_orientation *w);
-void cg_product_tell(const cg_product *p); /* writes k->variant */
+void cg_product_tell(const cg_product *p);      /* writes k->variant */
+int64_t cg_product_panels(const cg_product *p); /* of nv vectors, the last may be narrower */
 
 LLVMTypeRef cg_product_vector(const cg_product *p);
 /* Pointer `elements` behind base (of the product's dtype). */

@@ -200,10 +200,15 @@ static void choose_mode(cg_product *p)
         p->mode = CG_B_GATHER;
 }
 
+int64_t cg_product_panels(const cg_product *p)
+{
+    return ceil_div(p->n, (int64_t)p->nv * p->k->c->lanes);
+}
+
 /* Rows of a unit: enough to pay for packing, few enough to give threads something to share. */
 static void choose_rows(cg_product *p, int64_t outer)
 {
-    int64_t panels = ceil_div(p->n, (int64_t)p->nv * p->k->c->lanes), most = p->m;
+    int64_t panels = cg_product_panels(p), most = p->m;
 
     if (p->blocks > 1 && most > 256)
         most = 256; /* the part buffer is mb rows */
@@ -218,7 +223,7 @@ static void choose_rows(cg_product *p, int64_t outer)
  * copies its rows and keeps them for several panels. */
 static void choose_panels(cg_product *p, int64_t outer)
 {
-    int64_t panels = ceil_div(p->n, (int64_t)p->nv * p->k->c->lanes);
+    int64_t panels = cg_product_panels(p);
     int64_t most = ROWS_BYTES / (CG_K_BLOCK * (int64_t)ir_dtype_size(p->dtype)) / p->mr * p->mr;
 
     p->np = 1;
