@@ -19,6 +19,7 @@ typedef struct cg {
     LLVMBuilderRef b;
     LLVMValueRef fn;          /* function being emitted */
     int lanes;                /* of the values being emitted now: 1, 4, 8 or 16 */
+    int register_bytes;       /* of a vector register: 16, 32 or 64 */
     bool has_fma;             /* target has FMA; else llvm.fma becomes a libm call, which is exact too */
     bool has_gather;          /* target has fast gathers: AVX2 and up */
     bool has_f16c;            /* target converts f16: else by integer steps */
@@ -27,6 +28,8 @@ typedef struct cg {
     ir_error *err;
 } cg;
 
+/* f32 lanes that one instruction computes: c->lanes, or half of them where values have two registers */
+int cg_register_lanes(const cg *c);
 LLVMTypeRef cg_scalar_type(cg *c, ir_dtype d); /* register type of one element: bool is i1, f16 is f32 */
 LLVMTypeRef cg_memory_type(cg *c, ir_dtype d); /* bool is i8, f16 and bf16 are i16 */
 /* vector of c->lanes, or elem itself for 1 lane */

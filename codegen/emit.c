@@ -46,7 +46,7 @@ static LLVMValueRef add_function(const cg_unit *u, cg_module *m, const char *nam
     unsigned nounwind = LLVMGetEnumAttributeKindForName("nounwind", 8);
 
     LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(m->ctx, nounwind, 0));
-    if (u->target.wide && u->target.lanes == 16) {
+    if (u->target.register_bytes == 64 && u->target.lanes == 16) {
         add_attribute(m->ctx, f, "prefer-vector-width", "512");
         add_attribute(m->ctx, f, "min-legal-vector-width", "512");
     }
@@ -97,6 +97,7 @@ static void fill_variant(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f, bo
             .b = m->b,
             .fn = f,
             .lanes = u->target.lanes,
+            .register_bytes = u->target.register_bytes,
             .has_fma = u->target.has_fma,
             .has_gather = u->target.has_gather,
             .has_f16c = u->target.has_f16c,
@@ -166,7 +167,8 @@ static void fill_function(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f)
 
     LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, f, "entry"));
     cg_debug_at(&c, scope, j->k->root);
-    LLVMValueRef aligned = u->target.lanes == 16 && u->target.wide ? aligned_outs(u, m, j, f) : NULL;
+    bool can_stream = u->target.register_bytes >= 32 && 4 * u->target.lanes >= u->target.register_bytes;
+    LLVMValueRef aligned = can_stream ? aligned_outs(u, m, j, f) : NULL;
     if (aligned) {
         LLVMBasicBlockRef past = LLVMAppendBasicBlockInContext(m->ctx, f, "past");
         LLVMBasicBlockRef any = LLVMAppendBasicBlockInContext(m->ctx, f, "any");

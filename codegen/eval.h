@@ -108,6 +108,9 @@ ir_map cg_map_over(const cg_kernel *k, int first, int last);
 void cg_terms_free(cg_kernel *k);
 ir_status cg_fail(cg_kernel *k, ir_status s, const char *what);
 double cg_terms_flops(const cg_kernel *k); /* of one element of the space: all terms once */
+/* Where `flops` are many for each of n elements: values of two registers, so that two chains of dependent
+ * operations overlap, which are too long for the processor's window to reach from one vector to the next. */
+bool cg_pair_registers(cg_kernel *k, double flops, int64_t n);
 
 /* ---- contraction.c: freedom contract ---- */
 /* Makes one fma of t, a finished addition or subtraction, and a product among its operands, where it may. */
@@ -160,6 +163,9 @@ LLVMValueRef cg_to_memory(cg *c, ir_dtype d, LLVMValueRef v);         /* bool: i
 LLVMValueRef cg_element(cg *c, LLVMValueRef base, ir_dtype d, LLVMValueRef linear);
 /* The term's values in the lanes, as loaded from (or stored to) its buffer. */
 LLVMValueRef cg_load_term(cg_kernel *k, int term);
+/* Asks for what loads of big buffers will read some steps of `dim` later at the current place of the run. The
+ * processor's own readers ahead stop at pages and rest while a row is computed on. */
+void cg_prefetch(cg_kernel *k, int dim);
 LLVMValueRef cg_linear(cg_kernel *k, const ir_map *m); /* vector of i64: linear index in every lane */
 
 /* ---- space.c: loops over the space ---- */

@@ -10,7 +10,9 @@
 
 #include <stdlib.h>
 
-enum { LINE = 64 };
+/* Smaller buffers are in a cache already; bytes ahead along the run; the most of one stream that is asked for
+ * ahead, half of the first cache. */
+enum { LINE = 64, PREFETCH_FROM = 1 << 20, PREFETCH_NEAR = 1024, PREFETCH_MOST = 16384 };
 
 static LLVMTypeRef i64_type(cg *c)
 {
@@ -226,26 +228,27 @@ static bool is_zero(LLVMValueRef v)
     return !v || (LLVMIsConstant(v) && LLVMIsNull(v));
 }
 
-/* A store of whole cache lines that leaves them out of the caches. */
+/* A store of whole registers that leaves them out of the caches; neighbours fill up a cache line. */
 static void store_past(cg *c, LLVMValueRef pointer, LLVMValueRef v)
 {
     LLVMMetadataRef one = LLVMValueAsMetadata(LLVMConstInt(LLVMInt32TypeInContext(c->ctx), 1, 0));
     LLVMValueRef s = LLVMBuildStore(c->b, v, pointer);
 
-    LLVMSetAlignment(s, LINE);
+    LLVMSetAlignment(s, (unsigned)c->register_bytes);
     LLVMSetMetadata(s, LLVMGetMDKindIDInContext(c->ctx, "nontemporal", 11),
                     LLVMMetadataAsValue(c->ctx, LLVMMDNodeInContext2(c->ctx, &one, 1)));
 }
 
-/* Whether the vector at the current indices fills cache lines, given that the buffer begins at one. */
-static bool fills_lines(const cg_kernel *k, const ir_map *m, ir_dtype d)
+/* Whether the vector at the current indices fills aligned registers, given that the buffer begins at a cache
+ * line. */
+static bool fills_registers(const cg_kernel *k, const ir_map *m, ir_dtype d)
 {
-    int64_t size = (int64_t)ir_dtype_size(d);
+    int64_t size = (int64_t)ir_dtype_size(d), unit = k->c->register_bytes;
 
-    if (k->mask || d == IR_DT_bool || k->c->lanes * size % LINE || m->base * size % LINE)
+    if (k->mask || d == IR_DT_bool || k->c->lanes * size % unit || m->base * size % unit)
         return false;
     for (int j = 0; j < m->rank; j++)
-        if (!in_run(k, j) && !is_zero(k->index[j]) && m->stride[j] * size % LINE)
+        if (!in_run(k, j) && !is_zero(k->index[j]) && m->stride[j] * size % unit)
             return false;
     return true;
 }
@@ -396,6 +399,54 @@ LLVMValueRef cg_load_term(cg_kernel *k, int t)
     return load_lanes(k, cg_element(k->c, p, d, scaled(k->c, k->index[k->vector_dim], stride)), d, stride);
 }
 
+/* Whether the term is read from memory, one element after another along the run, differently at each index of
+ * dim. */
+static bool is_stream(const cg_kernel *k, int t, int dim)
+{
+    const cg_term *e = &k->terms[t];
+    int64_t stride;
+
+    return e->kind == CG_T_LOAD && e->uses >> dim & 1 && cg_term_varies(k, t) &&
+           run_stride(k, &e->map, &stride) && stride == 1 &&
+           ir_type_bytes(&k->g->nodes[e->node].type) >= PREFETCH_FROM;
+}
+
+static void prefetch_term(cg_kernel *k, int t, int64_t bytes_ahead)
+{
+    cg *c = k->c;
+    ir_dtype d = (ir_dtype)k->g->nodes[k->terms[t].node].type.dtype;
+    LLVMTypeRef ptr = pointer_type(c), i8 = LLVMInt8TypeInContext(c->ctx),
+                i32 = LLVMInt32TypeInContext(c->ctx);
+    LLVMValueRef at = cg_element(c, outer_pointer(k, t), d, k->index[k->vector_dim]);
+    LLVMValueRef read = LLVMConstInt(i32, 0, 0), near = LLVMConstInt(i32, 3, 0),
+                 data = LLVMConstInt(i32, 1, 0);
+
+    for (int64_t i = 0; i < c->lanes * (int64_t)ir_dtype_size(d); i += LINE) {
+        LLVMValueRef offset = cg_i64(c, bytes_ahead + i), line = LLVMBuildGEP2(c->b, i8, at, &offset, 1, "");
+        cg_intrinsic(c, "llvm.prefetch", &ptr, 1, (LLVMValueRef[]){line, read, near, data}, 4);
+    }
+}
+
+void cg_prefetch(cg_kernel *k, int dim)
+{
+    int streams = 0;
+
+    if (k->vector_dim < 0)
+        return;
+    for (int t = 0; t < k->term_count; t++)
+        streams += is_stream(k, t, dim);
+    if (!streams)
+        return;
+    for (int t = 0; t < k->term_count; t++) {
+        int64_t step = k->terms[t].map.stride[dim] *
+                       (int64_t)ir_dtype_size((ir_dtype)k->g->nodes[k->terms[t].node].type.dtype);
+        if (!is_stream(k, t, dim) || step <= 0 || step > PREFETCH_MOST)
+            continue;
+        int64_t ahead = in_run(k, dim) ? PREFETCH_NEAR : PREFETCH_MOST / 2 / streams;
+        prefetch_term(k, t, ahead < step ? step : ahead / step * step);
+    }
+}
+
 LLVMValueRef cg_linear(cg_kernel *k, const ir_map *m)
 {
     cg *c = k->c;
@@ -463,7 +514,7 @@ void cg_store(cg_kernel *k, ir_ref out, const ir_map *m, LLVMValueRef v)
         const ir_map at = k->terms[t].map;
         LLVMValueRef p = outer_pointer(k, t);
         p = cg_element(k->c, p, d, scaled(k->c, k->index[k->vector_dim], stride));
-        if (k->streaming && stride == 1 && fills_lines(k, &at, d) && cg_streams(k->g, k->k, out)) {
+        if (k->streaming && stride == 1 && fills_registers(k, &at, d) && cg_streams(k->g, k->k, out)) {
             store_past(k->c, p, cg_to_memory(k->c, d, v));
             cg_tell_wrote(k->c, p, ir_dtype_size(d), k->c->lanes, NULL);
         } else {

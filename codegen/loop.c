@@ -48,6 +48,10 @@ static void emit_vectors(loop_state *s, LLVMValueRef at, int count, LLVMValueRef
         k->bank_index[u] = u ? LLVMBuildNSWAdd(c->b, at, cg_i64(c, (int64_t)u * c->lanes), "") : at;
         k->bank_mask[u] = u == count - 1 ? mask : NULL;
     }
+    for (int u = 0; u < count && !mask; u++) {
+        cg_enter_bank(k, u);
+        cg_prefetch(k, k->vector_dim);
+    }
     for (int o = 0; o < e->out_count && s->together; o++)
         cg_eval_together(k, cg_term_of(k, o ? e->outs[o] : s->value0, &k->space), count);
     for (int u = 0; u < count; u++) {
@@ -259,10 +263,12 @@ static void choose_unroll(loop_state *s)
         s->unroll = k->term_count <= 200 ? MAX_UNROLL : 2;
     else
         s->unroll = k->term_count > 40 || flops > 60 ? 1 : k->term_count > 16 || flops > 24 ? 2 : MAX_UNROLL;
+    if (!s->together && cg_pair_registers(k, flops, s->n))
+        s->unroll = 1;
     k->banks = s->unroll;
     for (int d = k->vector_first; k->vector_dim >= 0 && d <= k->vector_dim; d++)
         k->banked |= 1u << d;
-    s->ns = (flops * 0.03 + 0.06 * k->k->out_count) * 16 / k->c->lanes;
+    s->ns = (flops * 0.03 + 0.06 * k->k->out_count) * 16 / cg_register_lanes(k->c);
 }
 
 /* Terms of what the kernel's outs store, the run and the unrolling; the number of rows.  0: it has failed. */

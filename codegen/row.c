@@ -98,6 +98,8 @@ static void emit_vector(row_state *s, int pass, LLVMValueRef at, LLVMValueRef ma
     cg_kernel *k = s->p.k;
 
     step_to(s, pass, at, mask);
+    if (pass == 1 && s->p.outer)
+        cg_prefetch(k, s->p.outer - 1);
     for (int r = 0; r < s->p.reduce_count; r++)
         if (in_pass(s, r, pass)) {
             LLVMValueRef *acc = &s->acc[r * s->vectors + slot];
@@ -332,7 +334,8 @@ static void emit_rows(row_state *s)
     bool one = s->p.rows == 1;
 
     k->units = s->p.rows;
-    k->grain = one ? 0 : cg_grain(k->units, 10 + (double)s->p.n * s->p.flops * 0.03 * 16 / k->c->lanes);
+    k->grain =
+        one ? 0 : cg_grain(k->units, 10 + (double)s->p.n * s->p.flops * 0.03 * 16 / cg_register_lanes(k->c));
     for (int d = 0; d < CG_DIMS; d++)
         k->level[d] = d < s->p.outer || d == CG_STAGE ? 0 : 1;
     for (int d = 0; d < k->space.rank; d++)
@@ -358,6 +361,7 @@ void cg_emit_row(cg_kernel *k)
         k->c->lanes = 1;
     while (k->c->lanes > 4 && k->c->lanes >= 2 * s.p.n)
         k->c->lanes /= 2; /* a short run does not need wide vectors */
+    cg_pair_registers(k, s.p.flops, s.p.n);
     s.vectors = PARTIALS / k->c->lanes;
     s.straight = is_straight(&s);
     int copies = s.vectors * (s.p.flops > 24 ? 2 : 1);

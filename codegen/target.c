@@ -87,7 +87,7 @@ bool cg_target_init(cg_target *t, const char *isa, int lanes, ir_error *e)
         ir_fail(e, IR_ENOMEM, "out of memory");
         return false;
     }
-    t->wide = t->lanes == 16;
+    t->register_bytes = t->lanes * 4;
     if (lanes)
         t->lanes = lanes;
     return true;

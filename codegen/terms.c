@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PAIR_FLOPS = 16 }; /* about one exp */
+
 ir_status cg_fail(cg_kernel *k, ir_status s, const char *what)
 {
     k->failed = true;
@@ -327,6 +329,27 @@ double cg_terms_flops(const cg_kernel *k)
         else if (k->terms[t].kind == CG_T_LOAD)
             flops += 0.5;
     return flops;
+}
+
+int cg_register_lanes(const cg *c)
+{
+    int most = c->register_bytes / 4;
+
+    return c->lanes < most ? c->lanes : most;
+}
+
+bool cg_pair_registers(cg_kernel *k, double flops, int64_t n)
+{
+    cg *c = k->c;
+
+    if (flops < PAIR_FLOPS || c->register_bytes > 32 || 4 * c->lanes != c->register_bytes ||
+        n < 4 * (int64_t)c->lanes)
+        return false;
+    for (int t = 0; t < k->term_count; t++)
+        if (ir_dtype_size((ir_dtype)k->g->nodes[k->terms[t].node].type.dtype) > 4)
+            return false;
+    c->lanes *= 2;
+    return true;
 }
 
 void cg_terms_free(cg_kernel *k)

@@ -14,7 +14,8 @@ typedef struct cg_target {
     char *features; /* LLVM's feature string; owned */
     char *triple;   /* owned */
     int lanes;
-    bool has_fma, has_gather, has_f16c, wide; /* wide: 512-bit registers */
+    int register_bytes; /* of a vector register: 16, 32 or 64 */
+    bool has_fma, has_gather, has_f16c;
 } cg_target;
 
 /* isa and lanes as in cg_options. */
