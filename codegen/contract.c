@@ -286,18 +286,27 @@ static void make_buffers(cg_product *p)
 
     if (!cg_product_in_place(p))
         p->panel = frame_memory(p, (depth + p->k->c->lanes) * width);
-    if (!p->plain)
+    if (!p->at_once)
         p->part = frame_memory(p, (p->blocks > 1 ? p->mb * p->np : p->mr) * width);
     if (p->np > 1)
         p->rows = frame_memory(p, (p->mb + p->mr - 1) / p->mr * cg_product_tile_step(p));
 }
 
-/* A product for which numerics rule 5 has the tree: here only in numerics fast. */
-static bool is_small(const cg_kernel *k)
+/* Fewer than 64 elements: numerics rule 5's tree, or, as freedom reassociate lets it be, chains, where there
+ * are enough of them to hide an fma's latency and the tree's additions would show. */
+static bool is_tree(const cg_product *p)
 {
-    const ir_node *n = &k->g->nodes[k->k->root];
+    enum { CHAINS = 4 };
+    cg *c = p->k->c;
+    const ir_node *n = &p->k->g->nodes[p->k->k->root];
+    int64_t chains = p->m * ((p->n + c->lanes - 1) / c->lanes);
 
-    return ir_dot_is_tree(n->attrs, &k->g->nodes[n->x[0]].type, &k->g->nodes[n->x[1]].type);
+    if (!ir_dot_is_tree(n->attrs, &p->k->g->nodes[n->x[0]].type, &p->k->g->nodes[n->x[1]].type))
+        return false;
+    if (!(c->freedoms & IR_FREE(reassociate)) || chains < CHAINS)
+        return true;
+    c->freed |= IR_FREE(reassociate);
+    return false;
 }
 
 void cg_emit_contract(cg_kernel *k)
@@ -311,13 +320,13 @@ void cg_emit_contract(cg_kernel *k)
         cg_emit_contract_general(k);
         return;
     }
-    if (is_small(k))
-        k->c->freed |= IR_FREE(reassociate);
+    p.tree = is_tree(&p);
     cg_product_choose(&p, &w);
     cg_product_tell(&p);
     k->vector_first = w.n0;
     k->vector_dim = w.n1 - 1;
-    p.plain = p.blocks == 1 && k->k->out_count == 1 && k->k->outs[0] == k->k->root;
+    bool plain = k->k->out_count == 1 && k->k->outs[0] == k->k->root;
+    p.at_once = p.blocks == 1 && (plain || p.tree);
     make_buffers(&p);
     p.a.base = cg_base(k, p.a.node);
     p.b.base = cg_base(k, p.b.node);

@@ -5,6 +5,7 @@
  *   contract_pack.c     a panel of B, or the rows of A of a unit, into contiguous memory on the stack
  *   contract_stream.c   B read once where it lies, columns contiguous: turned in registers on the way
  *   contract_tile.c     the register tile: chains of fma along k, and what is done with their results
+ *   contract_tree.c     the tile of a small product: numerics rule 5's tree of 64 partial sums
  *   contract_general.c  any dims, element by element: what the others can't express */
 #ifndef TANDEM_CG_CONTRACT_H
 #define TANDEM_CG_CONTRACT_H
@@ -12,6 +13,8 @@
 #include "codegen/eval.h"
 
 enum { CG_K_BLOCK = 512, CG_MOST_ROWS = 28, CG_MOST_VECTORS = 12, CG_STREAM_ROWS = 3, CG_LINE = 64 };
+/* Sums of a tile by the tree: rows x vectors. */
+enum { CG_TREE_SUMS = 2 };
 /* Elements between packed tiles: room for what the last step stores too much, and tiles that do not begin in
  * the same set of the first cache. */
 enum { CG_TILE_GAP = 16 };
@@ -49,7 +52,8 @@ typedef struct cg_product {
     int64_t blocks; /* along k */
     int ahead;      /* steps of k by which lines of B are asked for early; 0: the processor does it */
     cg_panel_mode mode;
-    bool plain;         /* the product is stored as it is */
+    bool tree;          /* of 64 partial sums along k, and no blocks */
+    bool at_once;       /* the consumers take a tile's sums from registers */
     LLVMValueRef panel; /* packed B: [block + lanes][nv * lanes] */
     LLVMValueRef part;  /* sums of the blocks so far: [panel of the unit][rows][nv * lanes] */
     LLVMValueRef rows;  /* packed A: [tile of the unit][k][mr], tiles CG_TILE_GAP further apart; or NULL */
@@ -120,6 +124,10 @@ void cg_product_tile(cg_product *p, const cg_panel *panel, LLVMValueRef row, LLV
 void cg_product_turn(cg *c, LLVMValueRef *v, int q);
 /* Element k + u of row i of A, spread. */
 LLVMValueRef cg_tile_row(cg_tile *t, LLVMValueRef k, int i, int u);
+/* Row k + u of vector j of B, for modes other than STREAM. */
+LLVMValueRef cg_tile_column(cg_tile *t, LLVMValueRef k, int j, int u);
+/* The sums of the tile by the tree. */
+void cg_tile_tree(cg_tile *t);
 /* Steps [k, k + count) of the tile's chains in mode STREAM. */
 void cg_stream_steps(cg_tile *t, LLVMValueRef k, int count);
 /* How many steps one square of registers holds. */

@@ -150,11 +150,22 @@ static bool rows_collide(const cg_product *p)
     return p->a.k == 1 && p->depth >= 128 && p->a.along * (int64_t)ir_dtype_size(p->dtype) % 2048 == 0;
 }
 
+/* Two sums at once: of two vectors, else of two rows where that leaves no row over or there are many. */
+static void choose_tree_tile(cg_product *p, int64_t vectors)
+{
+    p->nv = vectors >= 2 && p->k->c->lanes > 1 ? CG_TREE_SUMS : 1;
+    p->mr = p->nv == 1 && (p->m % CG_TREE_SUMS == 0 || p->m > 4) ? CG_TREE_SUMS : 1;
+}
+
 static void choose_tile(cg_product *p)
 {
     int room = sum_registers(p);
     int64_t vectors = ceil_div(p->n, p->k->c->lanes);
 
+    if (p->tree) {
+        choose_tree_tile(p, vectors);
+        return;
+    }
     if (p->mode == CG_B_STREAM) {
         p->mr = (int)p->m;
         p->nv = vectors > 1 ? 2 : 1;
@@ -188,7 +199,7 @@ static bool lies_in_lines(const cg_product *p)
 
 static void choose_mode(cg_product *p)
 {
-    bool read_once = p->m <= 2 * p->mr || lies_in_lines(p);
+    bool read_once = p->tree || p->m <= 2 * p->mr || lies_in_lines(p);
 
     if (p->mode == CG_B_STREAM)
         return;
@@ -299,6 +310,8 @@ bool cg_product_describe(cg_product *p, cg_orientation *w)
     if (!can && !can_turn)
         return false;
     bool turn = !can || (can_turn && better_turned(p, &straight, &turned, ks));
+    if (ir_dot_is_tree(n->attrs, x, z)) /* one side lies in lanes, or it were no CONTRACT kernel */
+        turn = ir_dot_lanes(n->attrs, x, z) == 0;
     *w = turn ? turned : straight;
     take(p, w, ks, turn);
     return true;
@@ -309,7 +322,7 @@ void cg_product_choose(cg_product *p, const cg_orientation *w)
     int64_t outer = 1;
 
     p->k->c->lanes = choose_lanes(p, p->n);
-    if (can_stream(p, w, p->b.k)) { /* 32-byte vectors */
+    if (!p->tree && can_stream(p, w, p->b.k)) { /* 32-byte vectors */
         int lanes = 32 / (int)ir_dtype_size(p->dtype);
         p->mode = CG_B_STREAM;
         p->k->c->lanes = p->k->c->lanes < lanes ? p->k->c->lanes : lanes;
@@ -318,7 +331,7 @@ void cg_product_choose(cg_product *p, const cg_orientation *w)
     choose_mode(p);
     if (lies_in_lines(p) && p->m > p->mr)
         p->ahead = LINES_AHEAD;
-    p->blocks = ceil_div(p->depth, CG_K_BLOCK);
+    p->blocks = p->tree ? 1 : ceil_div(p->depth, CG_K_BLOCK);
     for (int d = 0; d < p->identity.rank; d++)
         outer *= d == p->m_dim && p->m > 1 ? 1 : w->extent[d];
     choose_rows(p, outer);
@@ -342,11 +355,18 @@ static const char *how_b_is_read(const cg_product *p)
 void cg_product_tell(const cg_product *p)
 {
     cg_kernel *k = p->k;
+    bool turned = p->a.node != k->g->nodes[k->k->root].x[0];
 
+    if (p->tree) {
+        snprintf(
+            k->variant, sizeof k->variant,
+            "tile %d x %lld%s by the tree; fewer than 64 elements, contiguous along %s: they lie in lanes",
+            p->mr, (long long)p->nv * k->c->lanes, turned ? " of the transpose" : "", turned ? "m" : "n");
+        return;
+    }
     snprintf(k->variant, sizeof k->variant,
              "tile %d x %lld%s; %s%s; unit: %lld rows, %lld panel%s; %lld block%s of k", p->mr,
-             (long long)p->nv * k->c->lanes,
-             p->a.node == k->g->nodes[k->k->root].x[0] ? "" : " of the transpose", how_b_is_read(p),
+             (long long)p->nv * k->c->lanes, turned ? " of the transpose" : "", how_b_is_read(p),
              p->np > 1         ? "; A packed: rows side by side"
              : rows_collide(p) ? "; rows of A collide in the first cache: no tall tiles"
                                : "",

@@ -36,6 +36,11 @@ static LLVMValueRef load_b(cg_tile *t, LLVMValueRef at, int u, int j)
     return v;
 }
 
+LLVMValueRef cg_tile_column(cg_tile *t, LLVMValueRef k, int j, int u)
+{
+    return load_b(t, cg_product_at(t->p, t->b, cg_product_scale(t->p, k, b_step(t->p))), u, j);
+}
+
 LLVMValueRef cg_tile_row(cg_tile *t, LLVMValueRef k, int i, int u)
 {
     cg_product *p = t->p;
@@ -280,8 +285,11 @@ void cg_product_tile(cg_product *p, const cg_panel *panel, LLVMValueRef row, LLV
         LLVMValueRef b = cg_product_add(p, p->b.unit, cg_product_scale(p, panel->k0, p->b.k));
         t.b = cg_product_at(p, p->b.base, cg_product_add(p, b, cg_product_column(p, panel, 0)));
     }
-    chains(&t);
-    if (p->plain) {
+    if (p->tree)
+        cg_tile_tree(&t);
+    else
+        chains(&t);
+    if (p->at_once) {
         finish_sums(&t, row);
         return;
     }

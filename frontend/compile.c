@@ -32,8 +32,7 @@ pass_context fe_pass_context(tdm_context *ctx)
     return (pass_context){.eval = fold_eval,
                           .eval_user = &ctx->rt.engine,
                           .err = &ctx->rt.error,
-                          .memory_budget = ctx->options.memory_budget,
-                          .freedoms = fe_freedoms(ctx)};
+                          .memory_budget = ctx->options.memory_budget};
 }
 
 /* $TANDEM_DEBUG asks for what gdb and perf read: line tables, and a map in /tmp with the names of kernels. */

@@ -83,3 +83,36 @@ bool ir_dot_is_tree(const ir_attrs *a, const ir_type *lhs, const ir_type *rhs)
     }
     return m < 64 && n < 64 && m * n < 64;
 }
+
+/* Whether a side's free elements lie side by side, and those along k further apart. */
+static bool is_side_by_side(int free_count, int64_t extent, int64_t stride, int k_count, int64_t k_stride)
+{
+    enum { LEAST = 4 }; /* as many as the narrowest vector has */
+
+    return free_count == 1 && extent >= LEAST && stride == 1 && (k_count == 0 || k_stride != 1);
+}
+
+int ir_dot_lanes(const ir_attrs *a, const ir_type *lhs, const ir_type *rhs)
+{
+    int64_t ls[IR_MAX_RANK], rs[IR_MAX_RANK];
+    ir_dot d;
+
+    if (!ir_dot_is_tree(a, lhs, rhs)) {
+        return -1;
+    }
+    ir_type_strides(lhs, ls);
+    ir_type_strides(rhs, rs);
+    ir_dot_describe(a, lhs, ls, rhs, rs, &d);
+    if (d.nm > 1 || d.nn > 1 || d.nk > 1 || d.m * d.n * d.k == 0) {
+        return -1;
+    }
+    bool left = is_side_by_side(d.nm, d.m, d.ml[0], d.nk, d.kl[0]);
+    bool right = is_side_by_side(d.nn, d.n, d.nr[0], d.nk, d.kr[0]);
+
+    return right && (!left || d.n >= d.m) ? 1 : left ? 0 : -1;
+}
+
+bool ir_dot_is_tile(const ir_attrs *a, const ir_type *lhs, const ir_type *rhs)
+{
+    return !ir_dot_is_tree(a, lhs, rhs) || ir_dot_lanes(a, lhs, rhs) >= 0;
+}

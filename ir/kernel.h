@@ -11,11 +11,11 @@
  * order. A root of op `pad` is stored: zero fill, then its operand's space is written with strides (the
  * iteration space is the operand's); of op `concat`: every operand's space in turn is written to its place
  *   ROW       outer dims x one inner run of L         reduces over the inner
- * run (rule 4: 64 partials), products by the tree (m*n < 64), nodes of the full shape and of the row shape
- *   OUTER     A x R x C, reduced over R               sums (rule 4: blocks of 512 rows), max, min over an
+ * run (rule 4: 64 partials), products by the tree (m*n < 64) along k, nodes of the full shape and of the row
+ * shape OUTER     A x R x C, reduced over R               sums (rule 4: blocks of 512 rows), max, min over an
  * outer run; producers on A x R x C, consumers on A x C CONTRACT  batch x m x n (k inside)                one
- * dot_general (m*n >= 64) and pointwise consumers of its result INDEX     dims of the root one op of class
- * INDEX, alone
+ * dot_general (m*n >= 64, or in lanes: ir_dot_lanes) and pointwise consumers of its result INDEX     dims of
+ * the root one op of class INDEX, alone
  *
  * Two reduces of one ROW or OUTER kernel share the same operand shape and axes.  Reduces with several runs
  * are split into one-run reduces before fuse (passes/simplify: exact by rule 4). */

@@ -66,5 +66,10 @@ void ir_dot_describe(const ir_attrs *a, const ir_type *lhs, const int64_t *lhs_s
                      const int64_t *rhs_strides, ir_dot *out);
 /* numerics rule 5: m*n < 64 */
 bool ir_dot_is_tree(const ir_attrs *a, const ir_type *lhs, const ir_type *rhs);
+/* Such a product whose elements can lie in lanes: 0 along m, 1 along n, where that operand is contiguous
+ * along its one free dim and not along k; -1: neither, or no such product. */
+int ir_dot_lanes(const ir_attrs *a, const ir_type *lhs, const ir_type *rhs);
+/* What a CONTRACT kernel may hold: m*n >= 64, or elements in lanes. */
+bool ir_dot_is_tile(const ir_attrs *a, const ir_type *lhs, const ir_type *rhs);
 
 #endif

@@ -86,7 +86,9 @@ static bool root_fits(const ir_graph *g, const ir_kernel *k)
     case IR_K_LOOP: return root->op != IR_input && root->op != IR_variable;
     case IR_K_ROW: return root->op == IR_dot_general || (sum && is_run(g, root, true));
     case IR_K_OUTER: return sum && is_run(g, root, false);
-    case IR_K_CONTRACT: return root->op == IR_dot_general;
+    case IR_K_CONTRACT:
+        return root->op == IR_dot_general &&
+               ir_dot_is_tile(root->attrs, &g->nodes[root->x[0]].type, &g->nodes[root->x[1]].type);
     case IR_K_INDEX: return ir_ops[root->op].cls == IR_INDEX;
     case IR_K_COUNT: break;
     }

@@ -10,7 +10,6 @@
 #define TANDEM_FUSE_H
 
 #include "ir/arena.h"
-#include "ir/freedom.h"
 #include "ir/ir.h"
 #include "ir/map.h"
 
@@ -32,7 +31,6 @@ typedef struct fuse_group {
 
 typedef struct fuse {
     const ir_graph *g;
-    unsigned freedoms; /* IR_FREE bits */
     ir_error *err;
     ir_arena *mem;
     uint8_t *role;
@@ -54,7 +52,7 @@ typedef struct fuse {
 
 /* fuse_group.c */
 /* roles, edges, one group per owned node */
-bool fuse_open(fuse *f, const ir_graph *g, unsigned freedoms, ir_error *err);
+bool fuse_open(fuse *f, const ir_graph *g, ir_error *err);
 bool fuse_edges(fuse *f); /* after roles changed */
 bool fuse_out_of_memory(fuse *f);
 bool fuse_is_memory_operand(const fuse *f, const ir_node *n, int i); /* read as a whole from memory */

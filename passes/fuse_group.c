@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-enum { LEAST_COLUMNS = 4 };
-
 bool fuse_out_of_memory(fuse *f)
 {
     ir_fail(f->err, IR_ENOMEM, "fuse: out of memory");
@@ -22,29 +20,12 @@ static double weight_of(const ir_type *t)
     return (double)ir_type_elements(t) * (double)(size < 4 ? 4 : size);
 }
 
-/* Freedom reassociate: a small product whose right side is contiguous along n, and not along k, as a register
- * tile, where rule 5's tree would step along k. */
-static bool is_tile(const fuse *f, const ir_node *n)
-{
-    const ir_type *x = &f->g->nodes[n->x[0]].type, *z = &f->g->nodes[n->x[1]].type;
-    int64_t xs[IR_MAX_RANK], zs[IR_MAX_RANK];
-    ir_dot d;
-
-    if (!ir_dot_is_tree(n->attrs, x, z))
-        return true;
-    ir_type_strides(x, xs);
-    ir_type_strides(z, zs);
-    ir_dot_describe(n->attrs, x, xs, z, zs, &d);
-    return f->freedoms & IR_FREE(reassociate) && d.nn == 1 && d.nr[0] == 1 && d.n >= LEAST_COLUMNS &&
-           d.nk == 1 && d.kr[0] != 1;
-}
-
 bool fuse_is_memory_operand(const fuse *f, const ir_node *n, int i)
 {
     switch (ir_ops[n->op].cls) {
     case IR_INDEX: return true;
     case IR_GENERATE: return n->op == IR_random_bits;
-    case IR_CONTRACT: return is_tile(f, n);
+    case IR_CONTRACT: return ir_dot_is_tile(n->attrs, &f->g->nodes[n->x[0]].type, &f->g->nodes[n->x[1]].type);
     default: return i < 0;
     }
 }
@@ -489,9 +470,9 @@ static bool allocate(fuse *f)
 #undef TAKE
 }
 
-bool fuse_open(fuse *f, const ir_graph *g, unsigned freedoms, ir_error *err)
+bool fuse_open(fuse *f, const ir_graph *g, ir_error *err)
 {
-    *f = (fuse){.g = g, .freedoms = freedoms, .err = err, .mem = ir_arena_new()};
+    *f = (fuse){.g = g, .err = err, .mem = ir_arena_new()};
     if (!f->mem || !allocate(f)) {
         return fuse_out_of_memory(f);
     }

@@ -14,7 +14,6 @@ typedef struct pass_context {
     ir_error *err;
     bool apart; /* plan shares no memory: every value has a place of its own, to tell an error of plan */
     size_t memory_budget; /* the most bytes of arena a plan may take; 0: any */
-    unsigned freedoms;    /* IR_FREE bits; 0: strict */
 } pass_context;
 
 /* Rewrites `in` into the empty graph `out`; map[ref in in] = ref in out or IR_NONE.  Inputs, variables,

@@ -202,11 +202,88 @@ static void test_update(void **state)
     check(g);
 }
 
+/* ---- fewer than 64 elements ---- */
+
+/* Elements in lanes along n, or (where x is turned and z too, or m is the longer) along m; straight lines,
+ * loops over groups of partial sums with and without rounds of 64, windows of rounds. */
+static const product small[] = {
+    {1, 1, 16, 1, false, false},   {1, 1, 16, 16, false, false},  {1, 1, 4, 4, false, false},
+    {2, 7, 9, 5, false, false},    {1, 3, 17, 33, false, false},  {3, 5, 8, 37, true, false},
+    {1, 1, 63, 64, false, false},  {1, 63, 1, 65, true, true},    {2, 2, 20, 63, true, false},
+    {1, 7, 5, 128, true, false},   {1, 12, 5, 100, true, true},   {2, 6, 10, 200, false, false},
+    {1, 20, 3, 80, true, true},    {1, 3, 12, 577, false, false}, {1, 1, 40, 1100, false, false},
+    {1, 15, 4, 1281, true, false}, {5, 2, 6, 640, false, false},  {70, 4, 4, 4, false, false},
+};
+enum { SMALL = sizeof small / sizeof *small };
+
+/* In lanes: no row. */
+static void check_small(ir_graph *g)
+{
+    g = test_fuse_plan(g);
+    for (int i = 0; i < g->kernels.count; i++)
+        assert_int_not_equal(g->kernels.items[i].kind, IR_K_ROW);
+    test_check(g, false);
+}
+
+static void test_small(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SMALL; i++)
+        for (int d = 0; d < 2; d++) {
+            ir_graph *g = graph();
+            test_output(g, multiply(g, &small[i], d ? IR_DT_f64 : IR_DT_f32));
+            check_small(g);
+        }
+}
+
+/* tanh of a bias and the product, in place of nothing; the product too */
+static void test_small_consumers(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SMALL; i++) {
+        const product *p = &small[i];
+        const int64_t ys[3] = {p->b, p->m, p->n};
+        ir_graph *g = graph();
+        ir_sink *s = &g->sink;
+        ir_val y = multiply(g, p, IR_DT_f32);
+        ir_val bias = test_input(g, "bias", ir_type_make(IR_DT_f32, 1, &p->n));
+        test_output(g, ir_e_tanh(s, ir_e_add(s, y, ir_e_broadcast(s, bias, 3, ys))));
+        if (i % 2)
+            test_output(g, y);
+        check_small(g);
+    }
+}
+
+/* Terms that underflow to -0: so is their sum where all 64 partial sums have one, else it is +0. */
+static void test_small_zeros(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SMALL; i++) {
+        const product *p = &small[i];
+        ir_graph *g = graph();
+        ir_sink *s = &g->sink;
+        const int64_t xs[3] = {p->b, p->turn_x ? p->k : p->m, p->turn_x ? p->m : p->k};
+        const int64_t zs[3] = {p->b, p->turn_z ? p->n : p->k, p->turn_z ? p->k : p->n};
+        ir_attrs a = {.n = 1, .nk = 1};
+        ir_val x = test_input(g, "x", ir_type_make(IR_DT_f32, 3, xs));
+        ir_val z = test_input(g, "z", ir_type_make(IR_DT_f32, 3, zs));
+        a.dot.lhs_k[0] = p->turn_x ? 1 : 2;
+        a.dot.rhs_k[0] = p->turn_z ? 2 : 1;
+        x = ir_e_mul(s, ir_e_abs(s, x), ir_e_like(s, x, -0x1p-100));
+        z = ir_e_mul(s, ir_e_abs(s, z), ir_e_like(s, z, 0x1p-100));
+        test_output(g, ir_e_dot(s, x, z, &a));
+        check_small(g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),  cmocka_unit_test(test_consumers), cmocka_unit_test(test_masked),
-        cmocka_unit_test(test_groups), cmocka_unit_test(test_axes),      cmocka_unit_test(test_update),
+        cmocka_unit_test(test_plain),       cmocka_unit_test(test_consumers),
+        cmocka_unit_test(test_masked),      cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_axes),        cmocka_unit_test(test_update),
+        cmocka_unit_test(test_small),       cmocka_unit_test(test_small_consumers),
+        cmocka_unit_test(test_small_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,32 +187,37 @@ static float sum_by_partials(const float *v, int count, int n)
     return p[0];
 }
 
-/* x [1, 16] w [16, 16] as a tile: a chain of fma along k; x w^T along k where both are contiguous, the tree.
- */
+/* x [5, 12] w [12, 12], enough rows: chains of fma along k; x w^T along k where both are contiguous, and one
+ * row of x by w: the tree. */
 static void test_small_products(void **state)
 {
-    enum { D = 16 };
-    static float x[D], w[D * D];
+    enum { D = 12, ROWS = 5 };
+    static float x[ROWS * D], w[D * D];
     tdm_context *ctx = context(0, TDM_REASSOCIATE);
     tdm_graph *g = tdm_graph_open(ctx, "small");
-    tdm_tensor *in = tdm_input(ctx, "x", TDM_F32, tdm_shape(1, D)),
+    tdm_tensor *in = tdm_input(ctx, "x", TDM_F32, tdm_shape(ROWS, D)),
                *weight = tdm_input(ctx, "w", TDM_F32, tdm_shape(D, D));
 
     (void)state;
     tdm_output(ctx, "chain", tdm_matmul(in, weight));
     tdm_output(ctx, "tree", tdm_linear(in, weight, NULL));
+    tdm_output(ctx, "row", tdm_matmul(tdm_slice(in, 0, 0, 1, 1), weight));
     built b = build_graph(ctx, g);
-    bind(b.e, "x", numbers(ctx, tdm_shape(1, D), 5), x);
+    bind(b.e, "x", numbers(ctx, tdm_shape(ROWS, D), 5), x);
     bind(b.e, "w", numbers(ctx, tdm_shape(D, D), 6), w);
     assert_int_equal(tdm_exec_run(b.e), TDM_OK);
-    for (int j = 0; j < D; j++) {
-        float chain = 0, terms[D];
+    for (int i = 0; i < ROWS * D; i++) {
+        const float *row = x + i / D * D;
+        float chain = 0, terms[D], turned[D];
         for (int k = 0; k < D; k++) {
-            chain = fmaf(x[k], w[k * D + j], chain);
-            terms[k] = fmaf(x[k], w[j * D + k], 0);
+            chain = fmaf(row[k], w[k * D + i % D], chain);
+            terms[k] = fmaf(row[k], w[k * D + i % D], 0);
+            turned[k] = fmaf(row[k], w[i % D * D + k], 0);
         }
-        assert_true(data_of(b.e, "chain")[j] == chain);
-        assert_true(data_of(b.e, "tree")[j] == sum_by_partials(terms, D, 64));
+        assert_true(data_of(b.e, "chain")[i] == chain);
+        assert_true(data_of(b.e, "tree")[i] == sum_by_partials(turned, D, 64));
+        if (i < D)
+            assert_true(data_of(b.e, "row")[i] == sum_by_partials(terms, D, 64));
     }
     assert_int_equal(freedoms_used(b.p), TDM_REASSOCIATE);
     free_built(&b);

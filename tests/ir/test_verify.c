@@ -297,13 +297,25 @@ static void symbols_have_no_kernels(void **state)
     assert_message(&e, "kernel 0 \"k\": %1 has symbolic extents");
 }
 
+/* x w^T of 40 elements, contiguous along k: a row, not lanes. */
+static void small_product(void **state)
+{
+    (void)state;
+    ir_error e;
+    ir_graph *g = parse("graph @f(%x: f32[4,9], %w: f32[10,9]) -> (f32[4,10]) {\n"
+                        "  %2 = dot_general %x, %w {lhs_k=[1], rhs_k=[1]} : f32[4,10]\n  return y: %2\n"
+                        "  kernel contract \"k\" root %2 { %2 -> %2 }\n}\n",
+                        &e);
+    assert_null(g);
+    assert_message(&e, "its root %2 is not among its nodes or does not fit its kind");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nodes),
-        cmocka_unit_test(results),
-        cmocka_unit_test(plan_checks),
-        cmocka_unit_test(symbols_have_no_kernels),
+        cmocka_unit_test(nodes),         cmocka_unit_test(results),
+        cmocka_unit_test(plan_checks),   cmocka_unit_test(symbols_have_no_kernels),
+        cmocka_unit_test(small_product),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
