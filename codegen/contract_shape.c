@@ -137,6 +137,19 @@ static int choose_lanes(const cg_product *p, int64_t n)
     return n == 1 ? 1 : lanes; /* one column: values do not vary along the lanes */
 }
 
+/* The rows of a chain's slice, where slices are cut from rows; 0: they are not. */
+static int64_t slice_rows(const cg_product *p)
+{
+    const ir_node *n = &p->k->g->nodes[p->k->k->root];
+    int64_t each = p->k->slices;
+
+    if (p->k->slice_dims <= n->attrs->n)
+        return 0;
+    for (int d = 0; d < n->attrs->n; d++)
+        each /= p->identity.extent[d];
+    return p->identity.extent[n->attrs->n] / each;
+}
+
 /* Registers for sums: 28 of 32 where vectors are 64 bytes wide, else 12 of 16. */
 static int sum_registers(const cg_product *p)
 {
@@ -178,6 +191,8 @@ static void choose_tile(cg_product *p)
         p->nv = 3;
     int64_t tiles = ceil_div(p->m, p->nv == 3 ? 8 : room / p->nv);
     p->mr = (int)ceil_div(p->m, tiles);
+    while (slice_rows(p) && slice_rows(p) % p->mr) /* a unit is whole tiles */
+        p->mr--;
     int64_t wide = room / p->mr; /* few rows: more columns instead */
     if (wide > CG_MOST_VECTORS)
         wide = CG_MOST_VECTORS;
@@ -228,6 +243,8 @@ static void choose_rows(cg_product *p, int64_t outer)
     p->mb = ceil_div(most, p->mr) * p->mr;
     if (p->mb > p->m)
         p->mb = p->m;
+    if (slice_rows(p))
+        p->mb = slice_rows(p);
 }
 
 /* Rows of A side by side, so that a tile would use a part of every line it reads, and a line a step: a unit
@@ -238,8 +255,8 @@ static void choose_panels(cg_product *p, int64_t outer)
     int64_t most = ROWS_BYTES / (CG_K_BLOCK * (int64_t)ir_dtype_size(p->dtype)) / p->mr * p->mr;
 
     p->np = 1;
-    if (p->mode == CG_B_STREAM || p->k->c->lanes == 1 || p->a.along != 1 || p->a.k == 1 || p->depth < 64 ||
-        panels < 4 || p->m < 4 * p->mr || most < 2 * p->mr)
+    if (slice_rows(p) || p->mode == CG_B_STREAM || p->k->c->lanes == 1 || p->a.along != 1 || p->a.k == 1 ||
+        p->depth < 64 || panels < 4 || p->m < 4 * p->mr || most < 2 * p->mr)
         return;
     if (p->mb > most)
         p->mb = most;
@@ -251,8 +268,8 @@ static void choose_panels(cg_product *p, int64_t outer)
 /* Few rows, and lanes along columns that are contiguous: B can be read as it lies (contract_stream.c). */
 static bool can_stream(const cg_product *p, const cg_orientation *w, int64_t k_stride)
 {
-    return w->m <= CG_STREAM_ROWS && w->n > 1 && w->group == w->n && w->along_b != 1 && k_stride == 1 &&
-           p->k->c->lanes > 1;
+    return !slice_rows(p) && w->m <= CG_STREAM_ROWS && w->n > 1 && w->group == w->n && w->along_b != 1 &&
+           k_stride == 1 && p->k->c->lanes > 1;
 }
 
 /* Which way round: lanes along n, unless only the other way gives unit strides or little packing. */
@@ -312,6 +329,11 @@ bool cg_product_describe(cg_product *p, cg_orientation *w)
     bool turn = !can || (can_turn && better_turned(p, &straight, &turned, ks));
     if (ir_dot_is_tree(n->attrs, x, z)) /* one side lies in lanes, or it were no CONTRACT kernel */
         turn = ir_dot_lanes(n->attrs, x, z) == 0;
+    if (slice_rows(p)) { /* rows must be rows */
+        if (!can)
+            return false;
+        turn = false;
+    }
     *w = turn ? turned : straight;
     take(p, w, ks, turn);
     return true;

@@ -3,6 +3,7 @@
  *
  *   void k3_add+relu(void *const *args, i64 begin, i64 end)       chunks of [0, units)
  *   void k3_add+relu.body(args, begin, end, i64 *table)           shared; table: (argument, offset) per place
+ *   void tandem_chain0_k3(args, begin, end)                       strands of a chain (chain.c)
  *   void tandem_entry(void *const *args, const rt_services *s)    k0(args, 0, 1); s->parallel(s->pool, k1,
  * ..) */
 #include "codegen/unit.h"
@@ -13,14 +14,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static LLVMTypeRef pointer_in(LLVMContextRef ctx)
+LLVMTypeRef cg_pointer_in(LLVMContextRef ctx)
 {
     return LLVMPointerTypeInContext(ctx, 0);
 }
 
-static LLVMTypeRef kernel_type(LLVMContextRef ctx, bool table)
+LLVMTypeRef cg_kernel_type(LLVMContextRef ctx, bool table)
 {
-    LLVMTypeRef ptr = pointer_in(ctx), i64 = LLVMInt64TypeInContext(ctx);
+    LLVMTypeRef ptr = cg_pointer_in(ctx), i64 = LLVMInt64TypeInContext(ctx);
 
     return LLVMFunctionType(LLVMVoidTypeInContext(ctx), (LLVMTypeRef[]){ptr, i64, i64, ptr}, table ? 4 : 3,
                             0);
@@ -40,7 +41,7 @@ static LLVMValueRef hidden(LLVMValueRef f)
     return f;
 }
 
-static LLVMValueRef add_function(const cg_unit *u, cg_module *m, const char *name, LLVMTypeRef type)
+LLVMValueRef cg_add_function(const cg_unit *u, cg_module *m, const char *name, LLVMTypeRef type)
 {
     LLVMValueRef f = hidden(LLVMAddFunction(m->module, name, type));
     unsigned nounwind = LLVMGetEnumAttributeKindForName("nounwind", 8);
@@ -117,6 +118,9 @@ static void fill_variant(cg_unit *u, cg_module *m, cg_job *j, LLVMValueRef f, bo
     k.threads = u->o.threads > 1 ? u->o.threads : 1;
     k.debug_scope = scope;
     k.space = ir_kernel_space(u->g, j->k, &k.inner, &k.run);
+    const ir_chain *chain = ir_chain_of(u->g, (int)(j->k - u->g->kernels.items));
+    k.slices = chain ? chain->slices : 1;
+    k.slice_dims = chain ? ir_chain_dims(&k.space, chain->slices) : 0;
     for (int d = 0; d < CG_DIMS; d++)
         k.level[d] = d;
     open_blocks(m, &k, f);
@@ -193,7 +197,7 @@ void cg_emit_thunk(cg_unit *u, cg_module *m, cg_job *j)
     LLVMTypeRef i64 = LLVMInt64TypeInContext(m->ctx),
                 type = LLVMArrayType2(i64, 2 * (uint64_t)j->binding.count);
     LLVMValueRef table = LLVMAddGlobal(m->module, type, ""),
-                 f = add_function(u, m, j->symbol, kernel_type(m->ctx, false));
+                 f = cg_add_function(u, m, j->symbol, cg_kernel_type(m->ctx, false));
     LLVMValueRef entries[2 * 256];
 
     if (j->binding.count > 256) {
@@ -210,8 +214,8 @@ void cg_emit_thunk(cg_unit *u, cg_module *m, cg_job *j)
     body_name(body, name, sizeof name);
     LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, f, "entry"));
     LLVMValueRef args[4] = {LLVMGetParam(f, 0), LLVMGetParam(f, 1), LLVMGetParam(f, 2), table};
-    LLVMValueRef call =
-        LLVMBuildCall2(m->b, kernel_type(m->ctx, true), LLVMGetNamedFunction(m->module, name), args, 4, "");
+    LLVMValueRef call = LLVMBuildCall2(m->b, cg_kernel_type(m->ctx, true),
+                                       LLVMGetNamedFunction(m->module, name), args, 4, "");
     LLVMSetTailCall(call, 1);
     LLVMBuildRetVoid(m->b);
     j->freed = body->freed;
@@ -226,11 +230,11 @@ void cg_emit_job(cg_unit *u, cg_module *m, cg_job *j)
 
     j->binding.shared = j->shared;
     if (!j->shared) {
-        fill_function(u, m, j, add_function(u, m, j->symbol, kernel_type(m->ctx, false)));
+        fill_function(u, m, j, cg_add_function(u, m, j->symbol, cg_kernel_type(m->ctx, false)));
         return;
     }
     body_name(j, name, sizeof name);
-    LLVMValueRef f = add_function(u, m, name, kernel_type(m->ctx, true));
+    LLVMValueRef f = cg_add_function(u, m, name, cg_kernel_type(m->ctx, true));
     if (!m->debug) /* else perf and gdb should see it */
         LLVMSetLinkage(f, LLVMInternalLinkage);
     fill_function(u, m, j, f);
@@ -239,18 +243,18 @@ void cg_emit_job(cg_unit *u, cg_module *m, cg_job *j)
 
 /* ---- the entry ---- */
 
-static LLVMValueRef declared(cg_module *m, const char *symbol)
+LLVMValueRef cg_declared(cg_module *m, const char *symbol)
 {
     LLVMValueRef f = LLVMGetNamedFunction(m->module, symbol);
 
-    return f ? f : hidden(LLVMAddFunction(m->module, symbol, kernel_type(m->ctx, false)));
+    return f ? f : hidden(LLVMAddFunction(m->module, symbol, cg_kernel_type(m->ctx, false)));
 }
 
-static LLVMValueRef load_field(cg_module *m, LLVMValueRef base, size_t offset)
+LLVMValueRef cg_load_field(cg_module *m, LLVMValueRef base, size_t offset)
 {
     LLVMValueRef at = LLVMConstInt(LLVMInt64TypeInContext(m->ctx), offset, 0);
 
-    return LLVMBuildLoad2(m->b, pointer_in(m->ctx),
+    return LLVMBuildLoad2(m->b, cg_pointer_in(m->ctx),
                           LLVMBuildInBoundsGEP2(m->b, LLVMInt8TypeInContext(m->ctx), base, &at, 1, ""), "");
 }
 
@@ -261,7 +265,7 @@ static LLVMValueRef place_address(cg_module *m, const ir_graph *g, LLVMValueRef 
 
     if (!cg_place_arg(g, p->kind, p->index, p->offset, &arg, &offset))
         ir_fail(&m->err, IR_EUNSUPPORTED, "a copy to or from nowhere");
-    LLVMValueRef base = load_field(m, args, (size_t)arg * sizeof(void *));
+    LLVMValueRef base = cg_load_field(m, args, (size_t)arg * sizeof(void *));
     LLVMValueRef at = LLVMConstInt(LLVMInt64TypeInContext(m->ctx), offset, 0);
     return LLVMBuildInBoundsGEP2(m->b, LLVMInt8TypeInContext(m->ctx), base, &at, 1, "");
 }
@@ -275,10 +279,10 @@ static bool is_serial(const cg_unit *u, const cg_job *j)
 static void call_custom(cg_module *m, LLVMValueRef f, LLVMValueRef services, int kernel)
 {
     LLVMTypeRef i64 = LLVMInt64TypeInContext(m->ctx), i8 = LLVMInt8TypeInContext(m->ctx);
-    LLVMTypeRef type = LLVMFunctionType(i8, (LLVMTypeRef[]){pointer_in(m->ctx), i64}, 2, 0);
+    LLVMTypeRef type = LLVMFunctionType(i8, (LLVMTypeRef[]){cg_pointer_in(m->ctx), i64}, 2, 0);
     LLVMBasicBlockRef failed = LLVMAppendBasicBlockInContext(m->ctx, f, "failed"),
                       done = LLVMAppendBasicBlockInContext(m->ctx, f, "done");
-    LLVMValueRef fn = load_field(m, services, offsetof(rt_services, custom));
+    LLVMValueRef fn = cg_load_field(m, services, offsetof(rt_services, custom));
     LLVMValueRef args[2] = {services, LLVMConstInt(i64, (unsigned long long)kernel, 0)};
     LLVMValueRef ok = LLVMBuildCall2(m->b, type, fn, args, 2, "");
 
@@ -290,29 +294,31 @@ static void call_custom(cg_module *m, LLVMValueRef f, LLVMValueRef services, int
 
 void cg_emit_entry(cg_unit *u, cg_module *m)
 {
-    LLVMTypeRef ptr = pointer_in(m->ctx), i64 = LLVMInt64TypeInContext(m->ctx),
+    LLVMTypeRef ptr = cg_pointer_in(m->ctx), i64 = LLVMInt64TypeInContext(m->ctx),
                 none = LLVMVoidTypeInContext(m->ctx);
     LLVMTypeRef parallel_type = LLVMFunctionType(none, (LLVMTypeRef[]){ptr, ptr, ptr, i64, i64}, 5, 0);
     LLVMValueRef f =
-        add_function(u, m, RT_ENTRY_SYMBOL, LLVMFunctionType(none, (LLVMTypeRef[]){ptr, ptr}, 2, 0));
+        cg_add_function(u, m, RT_ENTRY_SYMBOL, LLVMFunctionType(none, (LLVMTypeRef[]){ptr, ptr}, 2, 0));
     LLVMValueRef args = LLVMGetParam(f, 0), services = LLVMGetParam(f, 1), pool = NULL, parallel = NULL;
 
     LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, f, "entry"));
     for (int i = 0; i < u->job_count; i++) {
         const cg_job *j = &u->jobs[i];
+        if (j->within)
+            continue;
         if (u->g->nodes[j->k->root].op == IR_custom) {
             call_custom(m, f, services, i);
             continue;
         }
-        LLVMValueRef fn = declared(m, j->symbol), n = LLVMConstInt(i64, (unsigned long long)j->units, 0);
+        LLVMValueRef fn = cg_declared(m, j->symbol), n = LLVMConstInt(i64, (unsigned long long)j->units, 0);
         if (is_serial(u, j)) {
-            LLVMBuildCall2(m->b, kernel_type(m->ctx, false), fn,
+            LLVMBuildCall2(m->b, cg_kernel_type(m->ctx, false), fn,
                            (LLVMValueRef[]){args, LLVMConstNull(i64), n}, 3, "");
             continue;
         }
         if (!pool) {
-            pool = load_field(m, services, offsetof(rt_services, pool));
-            parallel = load_field(m, services, offsetof(rt_services, parallel));
+            pool = cg_load_field(m, services, offsetof(rt_services, pool));
+            parallel = cg_load_field(m, services, offsetof(rt_services, parallel));
         }
         LLVMValueRef a[5] = {pool, fn, args, n, LLVMConstInt(i64, (unsigned long long)j->grain, 0)};
         LLVMBuildCall2(m->b, parallel_type, parallel, a, 5, "");

@@ -64,6 +64,8 @@ typedef struct cg_kernel {
     LLVMValueRef args, begin, end, table;
     ir_map space;                    /* iteration dims: extents */
     int inner, run;                  /* as ir_kernel_space */
+    int slice_dims;                  /* of a chain's member: outermost dims that hold its slices; each is a */
+    int64_t slices;                  /* number of whole units in order (ir_chain) */
     LLVMValueRef index[IR_MAX_RANK]; /* current i64 index of each dim */
     LLVMBasicBlockRef home[CG_DIMS]; /* where dim j's index was set: code that depends on no deeper dim is
                                         emitted at its end; NULL: at the current position */

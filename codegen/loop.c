@@ -237,7 +237,7 @@ static void emit_pad(loop_state *s)
 static void choose_run(loop_state *s, bool pad)
 {
     cg_kernel *k = s->k;
-    int first_allowed = pad && k->space.rank > 1 ? 1 : 0, d = k->space.rank - 1;
+    int first_allowed = pad && k->space.rank > 1 ? 1 : k->slice_dims, d = k->space.rank - 1;
 
     cg_collapse(k, first_allowed, k->space.rank, s->extent);
     while (d > first_allowed && s->extent[d] <= 1)

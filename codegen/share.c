@@ -37,6 +37,16 @@ static int input_number(const ir_graph *g, ir_ref node)
     return 0;
 }
 
+int cg_arg_count(const ir_graph *g)
+{
+    int constants = 0;
+
+    for (int i = 0; i < g->buffers.count; i++)
+        if (g->buffers.items[i].kind == IR_B_CONSTANT && g->buffers.items[i].index >= constants)
+            constants = g->buffers.items[i].index + 1;
+    return 1 + g->input_count + g->output_count + constants;
+}
+
 bool cg_place_arg(const ir_graph *g, ir_buffer_kind kind, int index, size_t at, int *arg, size_t *offset)
 {
     *offset = 0;
@@ -48,6 +58,7 @@ bool cg_place_arg(const ir_graph *g, ir_buffer_kind kind, int index, size_t at, 
     case IR_B_ARGUMENT: *arg = 1 + index; return true;
     case IR_B_OUTPUT: *arg = 1 + g->input_count + index; return true;
     case IR_B_CONSTANT: *arg = 1 + g->input_count + g->output_count + index; return true;
+    case IR_B_SCRATCH: *arg = cg_arg_count(g) + index; return true;
     case IR_B_VARIABLE: *arg = 1 + input_number(g, g->assigns[index].variable); return true;
     default: return false;
     }
@@ -187,7 +198,8 @@ bool cg_streams(const ir_graph *g, const ir_kernel *k, ir_ref out)
 {
     int at = (int)(k - g->kernels.items);
 
-    if ((k->kind != IR_K_LOOP && k->kind != IR_K_ROW) || ir_type_bytes(&g->nodes[out].type) < STREAM_BYTES)
+    if ((k->kind != IR_K_LOOP && k->kind != IR_K_ROW) || ir_type_bytes(&g->nodes[out].type) < STREAM_BYTES ||
+        ir_chain_of(g, at))
         return false;
     for (int i = at + 1; i < at + 3 && i < g->kernels.count; i++) {
         const ir_kernel *next = &g->kernels.items[i];
@@ -201,7 +213,9 @@ bool cg_streams(const ir_graph *g, const ir_kernel *k, ir_ref out)
 
 bool cg_bind(const ir_graph *g, const ir_kernel *k, cg_binding *b, cg_shape_key *key, ir_error *e)
 {
-    bool ok = put_int(key, k->kind) && put_int(key, k->node_count) && put_int(key, position(k, k->root));
+    const ir_chain *chain = ir_chain_of(g, (int)(k - g->kernels.items));
+    bool ok = put_int(key, k->kind) && put_int(key, k->node_count) && put_int(key, position(k, k->root)) &&
+              put_int(key, chain ? chain->slices : 1);
 
     for (int i = 0; ok && i < k->node_count; i++)
         ok = put_node(g, k, k->nodes[i], b, key, e);

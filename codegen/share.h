@@ -39,5 +39,8 @@ int cg_binding_find(const cg_binding *b, ir_ref node); /* -1: none */
 bool cg_place_of(const ir_graph *g, ir_ref node, cg_place *p);
 /* The same for any place that plan names. */
 bool cg_place_arg(const ir_graph *g, ir_buffer_kind kind, int index, size_t at, int *arg, size_t *offset);
+/* Arguments of a program.  The members of a chain find their values in scratch behind them: the chain calls
+ * them with a longer list of its own (chain.c). */
+int cg_arg_count(const ir_graph *g);
 
 #endif

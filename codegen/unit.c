@@ -35,12 +35,14 @@ static double node_flops(const ir_graph *g, ir_ref r)
     return ir_ops[n->op].flops * elements;
 }
 
+#define OWN_SYMBOLS "tandem_" /* how the names of all but kernels begin */
+
 /* Names come from outside: a symbol is the name, cut to a sane length and made unique where it is not. */
 static char *make_symbol(const cg_unit *u, int i)
 {
     char text[SYMBOL_MAX + 32];
     const char *name = u->jobs[i].k->name;
-    bool taken = !name || strcmp(name, RT_ENTRY_SYMBOL) == 0 || strlen(name) > SYMBOL_MAX;
+    bool taken = !name || strncmp(name, OWN_SYMBOLS, strlen(OWN_SYMBOLS)) == 0 || strlen(name) > SYMBOL_MAX;
 
     for (int j = 0; j < i && !taken; j++)
         taken = strcmp(u->jobs[j].symbol, name) == 0;
@@ -209,6 +211,8 @@ bool cg_unit_emit(cg_unit *u, ir_error *e)
     u->host->jobs(emit_module, u, u->module_count, u->o.threads);
     if (first_error(u, e))
         return false;
+    for (int i = 0; i < u->g->kernels.chain_count; i++)
+        cg_emit_chain(u, &u->modules[0], i);
     cg_emit_entry(u, &u->modules[0]);
     for (int i = 0; i < u->module_count; i++)
         cg_debug_finish(&u->modules[i]);

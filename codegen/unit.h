@@ -48,6 +48,7 @@ typedef struct cg_job { /* one kernel */
     int64_t units, grain;
     double flops, bytes;
     char variant[CG_VARIANT_TEXT];
+    bool within; /* the job of an earlier kernel runs it, as a member of its chain */
 } cg_job;
 
 typedef struct cg_unit {
@@ -74,6 +75,17 @@ void cg_unit_close(cg_unit *u);
 void cg_emit_job(cg_unit *u, cg_module *m, cg_job *j);   /* one kernel: body and, if shared, the thunk */
 void cg_emit_thunk(cg_unit *u, cg_module *m, cg_job *j); /* a kernel that runs another one's body */
 void cg_emit_entry(cg_unit *u, cg_module *m);
+
+LLVMTypeRef cg_pointer_in(LLVMContextRef ctx);
+/* void (args, begin, end), with `table` also of (args, begin, end, table) */
+LLVMTypeRef cg_kernel_type(LLVMContextRef ctx, bool table);
+LLVMValueRef cg_add_function(const cg_unit *u, cg_module *m, const char *name, LLVMTypeRef type);
+LLVMValueRef cg_declared(cg_module *m, const char *symbol);                 /* a kernel, of whatever module */
+LLVMValueRef cg_load_field(cg_module *m, LLVMValueRef base, size_t offset); /* pointer at base + offset */
+
+/* chain.c: the function of a chain, once all members are emitted.  The first member's job becomes the
+ * chain's, whose units are strands. */
+void cg_emit_chain(cg_unit *u, cg_module *m, int number);
 
 /* compile.c, dump.c: the functions of cg_api */
 ir_status cg_compile(const cg_host *host, const ir_graph *g, const cg_options *o, cg_take *take, void *user,

@@ -32,7 +32,9 @@ pass_context fe_pass_context(tdm_context *ctx)
     return (pass_context){.eval = fold_eval,
                           .eval_user = &ctx->rt.engine,
                           .err = &ctx->rt.error,
-                          .memory_budget = ctx->options.memory_budget};
+                          .memory_budget = ctx->options.memory_budget,
+                          /* races are looked for between strands too, so there are some */
+                          .threads = ctx->options.check_races ? 2 : ctx->options.threads};
 }
 
 /* $TANDEM_DEBUG asks for what gdb and perf read: line tables, and a map in /tmp with the names of kernels. */
@@ -99,12 +101,13 @@ static bool generate_code(tdm_program *p, const cg_options *o)
 }
 
 /* Runs the passes over g; the code is on disk already or generated.  The pieces end up in p. */
-static bool build(tdm_program *p, const ir_graph *g, bool apart)
+static bool build(tdm_program *p, const ir_graph *g, const char *without)
 {
     tdm_context *ctx = p->ctx;
     pass_context pc = fe_pass_context(ctx);
     pass_report reports[16];
-    pc.apart = apart;
+    pc.apart = without && strcmp(without, "plan") == 0;
+    pc.unchained = without && strcmp(without, "chain") == 0;
     int count = 16;
 
     p->map_count = g->count;
@@ -158,7 +161,7 @@ static bool has_results(const ir_graph *g)
     return found;
 }
 
-static tdm_program *compile(tdm_graph *source, const char *const *dims, bool apart)
+static tdm_program *compile(tdm_graph *source, const char *const *dims, const char *without)
 {
     if (!source)
         return NULL;
@@ -185,7 +188,7 @@ static tdm_program *compile(tdm_graph *source, const char *const *dims, bool apa
     }
     p->ctx = ctx;
     const ir_graph *g = special ? special : source->g;
-    bool ok = build(p, g, apart) && bind_captures(p, source, g);
+    bool ok = build(p, g, without) && bind_captures(p, source, g);
     p->graph = (tdm_graph){.ctx = ctx, .g = p->p.graph, .rng = IR_NONE, .closed = true, .borrowed = true};
     ir_graph_free(special);
     if (ok)
@@ -196,12 +199,12 @@ static tdm_program *compile(tdm_graph *source, const char *const *dims, bool apa
 
 tdm_program *tdm_compile(tdm_graph *source, const char *const *dims)
 {
-    return compile(source, dims, false);
+    return compile(source, dims, NULL);
 }
 
-tdm_program *tdm_compile_apart(tdm_graph *source)
+tdm_program *tdm_compile_without(tdm_graph *source, const char *pass)
 {
-    return compile(source, NULL, true);
+    return compile(source, NULL, pass);
 }
 
 void tdm_program_free(tdm_program *p)

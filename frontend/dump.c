@@ -1,4 +1,5 @@
 /* frontend/dump.c: a graph at any stage as text: text IR, DOT, kernel and arena tables, LLVM, assembly. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,16 @@ static void write_dot(FILE *f, const ir_graph *g, const char *unused)
     free(grouped);
 }
 
+static void write_chains(FILE *f, const ir_graph *g)
+{
+    for (int i = 0; i < g->kernels.chain_count; i++) {
+        const ir_chain *c = &g->kernels.chains[i];
+        fprintf(f, "chain of %s .. %s: %" PRId64 " slices in %d strands, %zu bytes of scratch each\n",
+                g->kernels.items[c->first].name, g->kernels.items[c->first + c->count - 1].name, c->slices,
+                c->strands, c->bytes);
+    }
+}
+
 /* `variants`: a line for each kernel. */
 static void write_kernels(FILE *f, const ir_graph *g, const char *variants)
 {
@@ -69,6 +80,7 @@ static void write_kernels(FILE *f, const ir_graph *g, const char *variants)
         fprintf(f, length ? "\n    %.*s\n" : "%.*s\n", length, variants);
         variants += length + (variants[length] != 0);
     }
+    write_chains(f, g);
 }
 
 static void write_arena(FILE *f, const ir_graph *g, const char *unused)
@@ -82,10 +94,15 @@ static void write_arena(FILE *f, const ir_graph *g, const char *unused)
     if (peak >= 0 && peak < g->kernels.count)
         fprintf(f, " %s", g->kernels.items[peak].name);
     fprintf(f, "; %.0f operations compute values again\n", ir_repeated_flops(g));
+    for (int i = 0; i < g->kernels.chain_count; i++) {
+        const ir_chain *c = &g->kernels.chains[i];
+        fprintf(f, "chain %-2d scratch   @%-10zu %10zu bytes  life %d..%d\n", i, c->offset,
+                c->bytes * (size_t)c->strands, c->first, c->first + c->count - 1);
+    }
     for (int i = 0; i < g->buffers.count; i++) {
         const ir_buffer *b = &g->buffers.items[i];
         fprintf(f, "%%%-5u %-9s", b->node, ir_buffer_kind_name(b->kind));
-        if (b->kind == IR_B_ARENA)
+        if (b->kind == IR_B_ARENA || b->kind == IR_B_SCRATCH)
             fprintf(f, " @%-10zu", b->offset);
         else
             fprintf(f, " #%-10d", b->index);

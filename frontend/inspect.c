@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "frontend/fe.h"
+#include "ir/map.h"
 
 static const tdm_loc nowhere = {NULL, 0};
 
@@ -243,7 +244,11 @@ bool tdm_program_kernel(const tdm_program *p, int i, tdm_kernel_info *out)
                              .outs = k->outs,
                              .flops = p->p.kernels[i].flops,
                              .bytes = p->p.kernels[i].bytes,
-                             .freedoms = p->p.kernels[i].freedoms};
+                             .freedoms = p->p.kernels[i].freedoms,
+                             .members = 1};
+    const ir_chain *c = ir_chain_of(p->p.graph, i);
+    if (c)
+        out->members = c->first == i ? c->count : 0;
     return true;
 }
 

@@ -56,6 +56,11 @@ size_t ir_live_peak(const ir_graph *g, int *kernel)
         born[b->first + 1] += (b->bytes + 63) / 64 * 64;
         dead[last[i] + 2] += (b->bytes + 63) / 64 * 64;
     }
+    for (int i = 0; i < g->kernels.chain_count && last && change; i++) {
+        const ir_chain *c = &g->kernels.chains[i];
+        born[c->first + 1] += c->bytes * (size_t)c->strands;
+        dead[c->first + c->count + 1] += c->bytes * (size_t)c->strands;
+    }
     for (int k = -1; k <= g->kernels.count && last && change; k++) {
         live += born[k + 1] - dead[k + 1];
         if (live > peak) {

@@ -117,6 +117,16 @@ static void add_place(ir_digest *d, ir_buffer_kind kind, int index, size_t offse
     ir_digest_int(d, (int64_t)bytes);
 }
 
+static void add_chain(ir_digest *d, const ir_chain *c)
+{
+    ir_digest_int(d, c->first);
+    ir_digest_int(d, c->count);
+    ir_digest_int(d, c->slices);
+    ir_digest_int(d, c->strands);
+    ir_digest_int(d, (int64_t)c->offset);
+    ir_digest_int(d, (int64_t)c->bytes);
+}
+
 static void add_buffers(ir_digest *d, const ir_buffer_table *t)
 {
     ir_digest_int(d, t->count);
@@ -149,5 +159,8 @@ void ir_digest_graph(ir_digest *d, const ir_graph *g)
     ir_digest_int(d, g->kernels.count);
     for (int i = 0; i < g->kernels.count; i++)
         add_kernel(d, &g->kernels.items[i]);
+    ir_digest_int(d, g->kernels.chain_count);
+    for (int i = 0; i < g->kernels.chain_count; i++)
+        add_chain(d, &g->kernels.chains[i]);
     add_buffers(d, &g->buffers);
 }

@@ -18,9 +18,10 @@ const char *ir_kernel_kind_name(ir_kernel_kind k)
 
 const char *ir_buffer_kind_name(ir_buffer_kind k)
 {
-    static const char *const names[] = {"none", "argument", "output", "constant", "arena", "variable"};
+    static const char *const names[] = {"none",  "argument", "output", "constant",
+                                        "arena", "variable", "scratch"};
 
-    return k <= IR_B_VARIABLE ? names[k] : "?";
+    return k <= IR_B_SCRATCH ? names[k] : "?";
 }
 
 bool ir_is_immediate(const ir_node *n)

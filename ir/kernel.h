@@ -36,9 +36,23 @@ typedef struct ir_kernel {
                     (or tree product); CONTRACT the dot_general; INDEX the node */
 } ir_kernel;
 
+/* A run of kernels that go through their work slice by slice (ir/chain.c).  The iterations of each split
+ * evenly into `slices`, outermost dims first; slice u of all members, in order, runs before slice u + 1.  A
+ * member reads what an earlier one stores at its own slice alone, so a value that nobody else reads needs
+ * room for one slice: scratch that stays in the caches.  Slices are shared out as strands of consecutive
+ * ones, which may run at once. */
+typedef struct ir_chain {
+    int first, count; /* kernels */
+    int64_t slices;
+    int strands;
+    size_t offset, bytes; /* by plan: strand s has its scratch at byte offset + s * bytes of the arena */
+} ir_chain;
+
 typedef struct ir_kernel_list {
     ir_kernel *items; /* in order of execution */
     int count;
+    ir_chain *chains; /* ascending, apart */
+    int chain_count;
 } ir_kernel_list;
 
 /* Where a value lives when a program runs.
@@ -53,15 +67,17 @@ typedef enum {
     IR_B_OUTPUT,   /* output number `index`: memory that the caller gives             */
     IR_B_CONSTANT, /* a constant node, kept in the program: constant number `index`   */
     IR_B_ARENA,    /* at byte `offset` of the arena                                   */
-    IR_B_VARIABLE  /* the value of assign number `index`, written straight into the variable's own storage:
+    IR_B_VARIABLE, /* the value of assign number `index`, written straight into the variable's own storage:
                       plan proves that every other read of the variable happens before or at the same index */
+    IR_B_SCRATCH   /* one slice of it, at byte `offset` of the scratch of its chain; `index`: number among its
+                      chain's */
 } ir_buffer_kind;
 
 typedef struct ir_buffer {
     ir_ref node;
     ir_buffer_kind kind;
     int index;
-    size_t offset, bytes; /* offset: multiples of 64 */
+    size_t offset, bytes; /* offset: multiples of 64; bytes in scratch: of a slice */
     /* life: numbers of the first and last kernel that touch it; -1, kernel count for the outside */
     int first, last;
     ir_ref alias; /* IR_NONE, or the node whose buffer it takes over in place or as a reshape */

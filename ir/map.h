@@ -50,6 +50,18 @@ ir_map ir_kernel_space(const ir_graph *g, const ir_kernel *k, int *inner, int *r
  * stride 0 along the others.  For other kinds the identity. */
 ir_map ir_kernel_row_map(const ir_kernel *k, const ir_map *space, int inner, int run);
 
+/* ir/chain.c: chains of kernels. */
+/* The chain that kernel number `kernel` is a member of, or NULL. */
+const ir_chain *ir_chain_of(const ir_graph *g, int kernel);
+/* How many outermost dims of a space hold the slices, the last perhaps with several rows of each; -1: it has
+ * no such slices. */
+int ir_chain_dims(const ir_map *space, int64_t slices);
+/* May kernel number `kernel` run slice by slice behind members first..kernel-1 of c?  *fault: the value that
+ * it reads at other slices, IR_NONE where its own iterations don't split. */
+bool ir_chain_takes(const ir_graph *g, const ir_chain *c, int kernel, ir_ref *fault);
+/* The member that stores r, which may be reshapes of what it stores; -1: none before kernel number `end`. */
+int ir_chain_stores(const ir_graph *g, const ir_chain *c, ir_ref r, int end);
+
 /* A product as matrices: element strides of both operands and of the result for batch, m, n and k dims, each
  * list collapsed to as few dims as possible (extent-1 dims dropped). */
 typedef struct ir_dot {

@@ -30,7 +30,7 @@ typedef struct ir_parser {
     const ir_customs *customs;
     ir_text_leaf *leaves;
     uint32_t leaf_count, leaf_capacity, leaf_next;
-    uint32_t kernel_capacity, buffer_capacity, copy_capacity;
+    uint32_t kernel_capacity, chain_capacity, buffer_capacity, copy_capacity;
 } ir_parser;
 
 /* text_lex.c: characters */
@@ -72,8 +72,9 @@ typedef struct ir_text_attrs {
 bool ir_text_attrs_read(ir_parser *p, ir_op op, ir_text_attrs *t);
 bool ir_text_attrs_finish(ir_parser *p, ir_op op, const ir_type *type, ir_text_attrs *t);
 
-/* text_plan.c: kernel, arena, buffer and copy lines, after the word */
+/* text_plan.c: kernel, chain, arena, buffer and copy lines, after the word */
 bool ir_text_kernel(ir_parser *p);
+bool ir_text_chain(ir_parser *p);
 bool ir_text_arena(ir_parser *p);
 bool ir_text_buffer(ir_parser *p);
 bool ir_text_copy(ir_parser *p);

@@ -291,6 +291,8 @@ static bool read_rest(ir_parser *p)
             ok = read_random(p);
         else if (ir_text_accept_word(p, "kernel"))
             ok = ir_text_kernel(p);
+        else if (ir_text_accept_word(p, "chain"))
+            ok = ir_text_chain(p);
         else if (ir_text_accept_word(p, "arena"))
             ok = ir_text_arena(p);
         else if (ir_text_accept_word(p, "buffer"))
@@ -298,7 +300,7 @@ static bool read_rest(ir_parser *p)
         else if (ir_text_accept_word(p, "copy"))
             ok = ir_text_copy(p);
         else
-            ok = ir_text_expected(p, "random, kernel, arena, buffer, copy or '}'");
+            ok = ir_text_expected(p, "random, kernel, chain, arena, buffer, copy or '}'");
         if (!ok || !ir_text_line_end(p))
             return false;
     }

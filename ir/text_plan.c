@@ -1,6 +1,7 @@
 /* ir/text_plan.c: the parser's kernel list and buffer table, the lines behind `return`.
  *
  *   kernel loop "k0_relu+mul" root %4 { %3 %4 -> %4 }
+ *   chain 3..5 slices 24 strands 2 scratch @1024 +65536
  *   arena 8192
  *   buffer %4 arena @4096 +1024 life 0..3 alias %2
  *   copy output 1 from arena @4096 +1024
@@ -76,6 +77,58 @@ bool ir_text_kernel(ir_parser *p)
     return true;
 }
 
+static bool read_int(ir_parser *p, const char *what, int *out)
+{
+    int64_t v;
+    if (!ir_text_i64(p, what, INT32_MIN, INT32_MAX, &v))
+        return false;
+    *out = (int)v;
+    return true;
+}
+
+static bool read_bytes(ir_parser *p, size_t *bytes)
+{
+    uint64_t n;
+    if (!ir_text_expect(p, "+") || !ir_text_u64(p, "the bytes", SIZE_MAX / 2, &n))
+        return false;
+    *bytes = (size_t)n;
+    return true;
+}
+
+/* @OFFSET +BYTES */
+static bool read_scratch(ir_parser *p, ir_chain *c)
+{
+    uint64_t offset;
+    if (!expect_word(p, "scratch") || !ir_text_expect(p, "@") ||
+        !ir_text_u64(p, "the offset", SIZE_MAX / 2, &offset))
+        return false;
+    c->offset = (size_t)offset;
+    return read_bytes(p, &c->bytes);
+}
+
+bool ir_text_chain(ir_parser *p)
+{
+    ir_kernel_list *list = &p->g->kernels;
+    ir_chain c = {0};
+    int last;
+    if (!read_int(p, "the first kernel", &c.first) || !ir_text_expect(p, "..") ||
+        !read_int(p, "the last kernel", &last) || !expect_word(p, "slices") ||
+        !ir_text_i64(p, "the slices", 1, INT64_MAX, &c.slices) || !expect_word(p, "strands") ||
+        !read_int(p, "the strands", &c.strands))
+        return false;
+    ir_text_blanks(p);
+    if (!ir_text_at_line_end(p) && !read_scratch(p, &c))
+        return false;
+    c.count = c.first >= 0 && last >= c.first ? last - c.first + 1 : 0;
+    void *chains = ir_arena_grow(p->g->arena, list->chains, (size_t)list->chain_count, &p->chain_capacity,
+                                 sizeof *list->chains);
+    if (!chains)
+        return ir_text_lift(p, p->line);
+    list->chains = chains;
+    list->chains[list->chain_count++] = c;
+    return true;
+}
+
 bool ir_text_arena(ir_parser *p)
 {
     uint64_t bytes;
@@ -84,15 +137,6 @@ bool ir_text_arena(ir_parser *p)
     if (!ir_text_u64(p, "the arena's bytes", SIZE_MAX / 2, &bytes))
         return false;
     p->g->buffers.arena_bytes = (size_t)bytes;
-    return true;
-}
-
-static bool read_int(ir_parser *p, const char *what, int *out)
-{
-    int64_t v;
-    if (!ir_text_i64(p, what, INT32_MIN, INT32_MAX, &v))
-        return false;
-    *out = (int)v;
     return true;
 }
 
@@ -111,15 +155,6 @@ static bool read_place(ir_parser *p, ir_place *place)
     if (ir_text_accept(p, "@") && !ir_text_u64(p, "the offset", SIZE_MAX / 2, &offset))
         return false;
     place->offset = (size_t)offset;
-    return true;
-}
-
-static bool read_bytes(ir_parser *p, size_t *bytes)
-{
-    uint64_t n;
-    if (!ir_text_expect(p, "+") || !ir_text_u64(p, "the bytes", SIZE_MAX / 2, &n))
-        return false;
-    *bytes = (size_t)n;
     return true;
 }
 

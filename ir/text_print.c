@@ -467,9 +467,18 @@ static void put_kernel(writer *w, const ir_graph *g, const ir_kernel *k)
     newline(w);
 }
 
+static void put_chain(writer *w, const ir_chain *c)
+{
+    putf(w, "  chain %d..%d slices %" PRId64 " strands %d", c->first, c->first + c->count - 1, c->slices,
+         c->strands);
+    if (c->bytes)
+        putf(w, " scratch @%zu +%zu", c->offset, c->bytes);
+    newline(w);
+}
+
 static void put_storage(writer *w, ir_buffer_kind kind, int index, size_t offset)
 {
-    bool in_arena = kind == IR_B_ARENA;
+    bool in_arena = kind == IR_B_ARENA || kind == IR_B_SCRATCH;
     putf(w, " %s", ir_buffer_kind_name(kind));
     if (index || (!in_arena && kind != IR_B_NONE))
         putf(w, " %d", index);
@@ -504,6 +513,8 @@ static void put_plan(writer *w, const ir_graph *g)
 {
     for (int i = 0; i < g->kernels.count; i++)
         put_kernel(w, g, &g->kernels.items[i]);
+    for (int i = 0; i < g->kernels.chain_count; i++)
+        put_chain(w, &g->kernels.chains[i]);
     if (g->buffers.arena_bytes) {
         putf(w, "  arena %zu", g->buffers.arena_bytes);
         newline(w);

@@ -4,8 +4,9 @@
  *   buffer of %4: its bytes 0..1024 overlap those of %2, which lives at the same time
  *
  * Kernels: lists ascend, the root fits the kind, every read can be expressed (ir_kernel_check), a value is
- * stored once and before it is loaded.  Buffers: ascending, inside the arena, alive whenever a kernel touches
- * them, and no two lives share bytes unless one takes over the other.  Cost: n log n. */
+ * stored once and before it is loaded.  Chains: every member may run slice by slice (ir/chain.c).  Buffers:
+ * ascending, inside the arena, alive whenever a kernel touches them, and no two lives share bytes unless one
+ * takes over the other.  Cost: n log n. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,9 +179,12 @@ static bool check_result(plan_check *c, ir_ref r, const char *what)
     ir_ref source = r;
     while (c->stored_by[source] < 0 && ir_shares_bytes(c->g->nodes[source].op))
         source = c->g->nodes[source].x[0];
-    if (c->stored_by[source] >= 0 || is_outside(c->g, source))
+    int b = c->buffer_of[source];
+    bool lost = b >= 0 && c->g->buffers.items[b].kind == IR_B_SCRATCH;
+    if ((c->stored_by[source] >= 0 && !lost) || is_outside(c->g, source))
         return true;
-    ir_verify_fail(c->g, r, IR_ESTATE, c->e, "it is %s, but no kernel stores it", what);
+    ir_verify_fail(c->g, r, IR_ESTATE, c->e, "it is %s, but %s", what,
+                   lost ? "only a slice of it is kept" : "no kernel stores it");
     return false;
 }
 
@@ -194,6 +198,60 @@ static bool check_kernels(plan_check *c)
             return false;
     for (int i = 0; i < c->g->assign_count; i++)
         if (!check_result(c, c->g->assigns[i].value, "assigned to a variable"))
+            return false;
+    return true;
+}
+
+/* ---- chains ------------------------------------------------------------------------------------------- */
+
+static bool chain_fail(plan_check *c, int i, const char *text, const char *kernel)
+{
+    ir_fail(c->e, IR_ESTATE, "chain %d: %s%s", i, text, kernel);
+    return false;
+}
+
+static bool in_arena(const ir_graph *g, size_t offset, size_t bytes)
+{
+    size_t arena = g->buffers.arena_bytes;
+    return offset % 64 == 0 && offset <= arena && bytes <= arena - offset;
+}
+
+/* Before buffers and kernels are looked at, which ask for the chain that a kernel is a member of. */
+static bool check_bounds(plan_check *c, int i)
+{
+    const ir_graph *g = c->g;
+    const ir_chain *chain = &g->kernels.chains[i];
+    int after = i ? chain[-1].first + chain[-1].count : 0;
+    if (chain->first < after || chain->count < 2 || chain->count > g->kernels.count - chain->first)
+        return chain_fail(c, i, "its kernels are not there, or too few, or another chain's", "");
+    if (chain->slices < 2 || chain->strands < 1 || chain->strands > chain->slices)
+        return chain_fail(c, i, "it has fewer than two slices, or no strand, or more strands than slices",
+                          "");
+    if (chain->bytes % 64 != 0 || chain->bytes > SIZE_MAX / 2 / (size_t)chain->strands ||
+        (chain->bytes && !in_arena(g, chain->offset, chain->bytes * (size_t)chain->strands)))
+        return chain_fail(c, i, "its scratch is not aligned or not inside the arena", "");
+    return true;
+}
+
+static bool check_members(plan_check *c, int i)
+{
+    const ir_graph *g = c->g;
+    const ir_chain *chain = &g->kernels.chains[i];
+    for (int k = chain->first; k < chain->first + chain->count; k++) {
+        ir_ref fault;
+        if (!ir_chain_takes(g, chain, k, &fault))
+            return chain_fail(c, i,
+                              fault == IR_NONE ? "there are no such slices of kernel "
+                                               : "another slice is read by kernel ",
+                              g->kernels.items[k].name);
+    }
+    return true;
+}
+
+static bool check_chains(plan_check *c, bool (*check)(plan_check *, int))
+{
+    for (int i = 0; i < c->g->kernels.chain_count; i++)
+        if (!check(c, i))
             return false;
     return true;
 }
@@ -213,16 +271,26 @@ static bool check_index(const ir_graph *g, ir_buffer_kind kind, int index)
     case IR_B_OUTPUT: return index >= 0 && index < g->output_count;
     case IR_B_VARIABLE: return index >= 0 && index < g->assign_count;
     case IR_B_CONSTANT: return index >= 0 && (ir_ref)index < g->count;
+    case IR_B_SCRATCH: return index >= 0;
     case IR_B_NONE:
     case IR_B_ARENA: return true;
     }
     return false;
 }
 
-static bool in_arena(const ir_graph *g, size_t offset, size_t bytes)
+static bool in_scratch(const ir_graph *g, const ir_buffer *b)
 {
-    size_t arena = g->buffers.arena_bytes;
-    return offset % 64 == 0 && offset <= arena && bytes <= arena - offset;
+    const ir_chain *c = b->first >= 0 ? ir_chain_of(g, b->first) : NULL;
+    return c && b->last < c->first + c->count && b->offset % 64 == 0 && b->offset <= c->bytes &&
+           b->bytes <= c->bytes - b->offset &&
+           b->bytes == ir_type_bytes(&g->nodes[b->node].type) / (size_t)c->slices;
+}
+
+/* What a member of a chain touches must last while any of its slices runs. */
+static bool spans_chains(const ir_graph *g, const ir_buffer *b)
+{
+    const ir_chain *first = ir_chain_of(g, b->first), *last = ir_chain_of(g, b->last);
+    return (!first || b->first == first->first) && (!last || b->last == last->first + last->count - 1);
 }
 
 static bool check_buffer(plan_check *c, int i)
@@ -246,7 +314,11 @@ static bool check_buffer(plan_check *c, int i)
             return buffer_fail(c, b, "it is not aligned or not inside the arena");
         if (b->bytes < ir_type_bytes(&g->nodes[b->node].type))
             return buffer_fail(c, b, "it is smaller than its value");
+        if (!spans_chains(g, b))
+            return buffer_fail(c, b, "it begins or ends to live within a chain");
     }
+    if (b->kind == IR_B_SCRATCH && !in_scratch(g, b))
+        return buffer_fail(c, b, "it is not one slice of its value in the scratch of one chain");
     c->buffer_of[b->node] = i;
     return true;
 }
@@ -304,15 +376,22 @@ static void widen(region *r, const ir_buffer *b)
     r->last = b->last > r->last ? b->last : r->last;
 }
 
-/* One region per chain of aliases; group[i] is the region of buffer i.  Returns how many. */
-static int make_regions(const plan_check *c, region *regions, int *group)
+/* One region per list of aliases in the arena, or in scratch: those of different chains, which live apart;
+ * group[i] is the region of buffer i.  Returns how many. */
+static int make_regions(const plan_check *c, ir_buffer_kind kind, region *regions, int *group)
 {
     int n = 0;
+    for (int i = 0; i < c->g->kernels.chain_count && kind == IR_B_ARENA; i++) {
+        const ir_chain *h = &c->g->kernels.chains[i];
+        if (h->bytes)
+            regions[n++] = (region){h->offset, h->offset + h->bytes * (size_t)h->strands, h->first,
+                                    h->first + h->count - 1, c->g->kernels.items[h->first].root};
+    }
     for (int i = 0; i < c->g->buffers.count; i++) {
         const ir_buffer *b = &c->g->buffers.items[i];
         int target = b->alias != IR_NONE ? group[c->buffer_of[b->alias]] : -1;
         group[i] = -1;
-        if (b->kind != IR_B_ARENA)
+        if (b->kind != kind)
             continue;
         if (target >= 0) {
             group[i] = target;
@@ -367,17 +446,18 @@ static bool check_overlaps(plan_check *c, const region *regions, int n, region *
 
 static bool check_arena(plan_check *c)
 {
-    size_t n = (size_t)c->g->buffers.count;
+    size_t n = (size_t)c->g->buffers.count + (size_t)c->g->kernels.chain_count;
     if (n == 0)
         return true;
     region *regions = ir_mem_alloc(2 * n * sizeof *regions);
     int *group = ir_mem_alloc(n * sizeof *group);
     bool ok = regions && group;
-    if (ok) {
-        int count = make_regions(c, regions, group);
+    for (int scratch = 0; scratch < 2 && ok; scratch++) {
+        int count = make_regions(c, scratch ? IR_B_SCRATCH : IR_B_ARENA, regions, group);
         qsort(regions, (size_t)count, sizeof *regions, by_first);
         ok = check_overlaps(c, regions, count, regions + n);
-    } else {
+    }
+    if (!regions || !group) {
         ir_fail(c->e, IR_ENOMEM, "out of memory verifying graph %s", c->g->name);
     }
     ir_mem_free(regions);
@@ -390,7 +470,8 @@ static bool check_arena(plan_check *c)
 ir_status ir_verify_plan(const ir_graph *g, ir_error *e)
 {
     ir_error inner = {0};
-    if (g->kernels.count == 0 && g->buffers.count == 0 && g->buffers.copy_count == 0)
+    if (g->kernels.count == 0 && g->kernels.chain_count == 0 && g->buffers.count == 0 &&
+        g->buffers.copy_count == 0)
         return IR_OK;
     size_t n = g->count ? g->count : 1;
     plan_check c = {.g = g, .e = &inner};
@@ -399,12 +480,12 @@ ir_status ir_verify_plan(const ir_graph *g, ir_error *e)
         return ir_fail(e, IR_ENOMEM, "out of memory verifying graph %s", g->name);
     c.buffer_of = c.stored_by + n;
     memset(c.stored_by, 0xff, 2 * n * sizeof *c.stored_by); /* all -1 */
-    bool ok = true;
+    bool ok = check_chains(&c, check_bounds);
     for (int i = 0; i < g->buffers.count && ok; i++)
         ok = check_buffer(&c, i);
     for (int i = 0; i < g->buffers.copy_count && ok; i++)
         ok = check_copy(&c, i);
-    if (ok && check_kernels(&c))
+    if (ok && check_kernels(&c) && check_chains(&c, check_members))
         check_arena(&c);
     ir_mem_free(c.stored_by);
     return inner.status == IR_OK ? IR_OK : ir_fail(e, inner.status, "%s", inner.text);

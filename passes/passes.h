@@ -12,13 +12,16 @@ typedef struct pass_context {
     pass_eval_fn *eval;
     void *eval_user;
     ir_error *err;
-    bool apart; /* plan shares no memory: every value has a place of its own, to tell an error of plan */
+    bool apart;     /* plan shares no memory: every value has a place of its own, to tell an error of plan */
+    bool unchained; /* no chains, to tell an error of chain; nor are there with apart */
     size_t memory_budget; /* the most bytes of arena a plan may take; 0: any */
+    int threads;          /* that the program is to run on; up to 1: one */
+    size_t chain_slice;   /* for tests: any chain will do, in slices of so many bytes; 0: what pays */
 } pass_context;
 
 /* Rewrites `in` into the empty graph `out`; map[ref in in] = ref in out or IR_NONE.  Inputs, variables,
- * outputs and assigns keep their order and names.  Annotating passes (fuse, plan) copy the nodes as they are
- * and fill kernels or buffers. */
+ * outputs and assigns keep their order and names.  Annotating passes (fuse, chain, plan) copy the nodes as
+ * they are and fill kernels or buffers. */
 typedef ir_status pass_fn(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref *map);
 
 typedef struct pass_info {
@@ -26,7 +29,7 @@ typedef struct pass_info {
     pass_fn *run;
 } pass_info;
 
-/* widen simplify fold cse dce pack remat fuse plan (as it turns out best); ends with a NULL name */
+/* ends with a NULL name */
 extern const pass_info pass_pipeline[];
 extern const pass_info pass_extra[]; /* runnable by name only (gradient); ends with a NULL name */
 const pass_info *pass_find(const char *name);

@@ -18,6 +18,7 @@ const pass_info pass_pipeline[] = {
     {"pack", "constant weights of products laid out as kernels read them", pass_pack},
     {"remat", "values computed again to fit the memory budget", pass_remat},
     {"fuse", "nodes grouped into kernels", pass_fuse},
+    {"chain", "kernels that pass big values on run together, slice by slice", pass_chain},
     {"plan", "buffers placed in one arena", pass_plan},
     {NULL, NULL, NULL},
 };

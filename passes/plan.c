@@ -7,6 +7,10 @@
  * 2. Sharing: outputs and variables written straight, in place reuse, copies for what remains (plan_share.c).
  * 3. Offsets: storages that live at different times share bytes (plan_place.c).
  *
+ * What only members of one chain touch (ir_chain) lives in its scratch, one slice of it for every strand;
+ * what they share with others lives as long as the whole chain, whose slices take turns through all its
+ * kernels.
+ *
  * in:  a graph with kernels (after fuse).
  * out: the same, and the buffer table; an error where the arena is over the memory budget.  No live value is
  * overwritten: see the test, which runs the schedule.
@@ -17,34 +21,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-static bool copy_kernels(const ir_graph *in, ir_graph *out)
-{
-    int n = in->kernels.count;
-
-    out->kernels.items = ir_graph_alloc(out, (size_t)(n + 1) * sizeof(ir_kernel));
-    if (!out->kernels.items) {
-        return false;
-    }
-    for (int i = 0; i < n; i++) {
-        const ir_kernel *from = &in->kernels.items[i];
-        ir_kernel *to = &out->kernels.items[i];
-        ir_ref *nodes = ir_graph_alloc(out, (size_t)from->node_count * sizeof *nodes);
-        ir_ref *outs = ir_graph_alloc(out, (size_t)from->out_count * sizeof *outs);
-
-        *to = *from;
-        to->name = ir_graph_intern(out, from->name);
-        if (!nodes || !outs || !to->name) {
-            return false;
-        }
-        memcpy(nodes, from->nodes, (size_t)from->node_count * sizeof *nodes);
-        memcpy(outs, from->outs, (size_t)from->out_count * sizeof *outs);
-        to->nodes = nodes;
-        to->outs = outs;
-        out->kernels.count++;
-    }
-    return true;
-}
 
 static ir_place place_of(const plan *p, ir_ref r)
 {
@@ -61,6 +37,26 @@ static void number_constants(plan *p)
         if (p->value[r].used && p->value[r].kind == IR_B_CONSTANT) {
             p->value[r].index = n++;
         }
+    }
+}
+
+/* The numbers of scratch values count up within their chain. */
+static void number_scratch(plan *p)
+{
+    int *next = p->chain_values;
+
+    for (ir_ref r = 0; r < p->g->count; r++) {
+        if (p->value[r].kind == IR_B_SCRATCH) {
+            p->value[r].index = next[p->value[r].chain]++;
+        }
+    }
+}
+
+static void write_chains(const plan *p, ir_graph *out)
+{
+    for (int i = 0; i < out->kernels.chain_count; i++) {
+        out->kernels.chains[i].offset = p->chains[i].offset;
+        out->kernels.chains[i].bytes = p->chains[i].bytes;
     }
 }
 
@@ -85,14 +81,20 @@ static bool write_buffers(plan *p, ir_graph *out)
         }
         at = place_of(p, r);
         outside = v->alias == IR_NONE && (at.kind == IR_B_ARGUMENT || at.kind == IR_B_CONSTANT);
-        out->buffers.items[out->buffers.count++] = (ir_buffer){.node = r,
-                                                               .kind = at.kind,
-                                                               .index = at.index,
-                                                               .offset = at.offset,
-                                                               .bytes = ir_type_bytes(&p->g->nodes[r].type),
-                                                               .first = outside ? -1 : v->first,
-                                                               .last = outside ? kernels : v->last,
-                                                               .alias = v->alias};
+        ir_buffer b = {.node = r,
+                       .kind = at.kind,
+                       .index = at.index,
+                       .offset = at.offset,
+                       .bytes = ir_type_bytes(&p->g->nodes[r].type),
+                       .first = outside ? -1 : plan_first(p, v->first),
+                       .last = outside ? kernels : plan_last(p, v->last),
+                       .alias = v->alias};
+        if (at.kind == IR_B_SCRATCH) {
+            b.bytes /= (size_t)p->chains[p->value[plan_storage(p, r)].chain].slices;
+            b.first = v->first;
+            b.last = v->last;
+        }
+        out->buffers.items[out->buffers.count++] = b;
     }
     out->buffers.arena_bytes = p->arena_bytes;
     return true;
@@ -143,7 +145,17 @@ static bool allocate(plan *p)
     p->reads = p->mem ? ir_arena_alloc(p->mem, n * sizeof *p->reads) : NULL;
     p->where = p->mem ? ir_arena_alloc(p->mem, n * sizeof *p->where) : NULL;
     p->seen = p->mem ? ir_arena_alloc(p->mem, n * sizeof *p->seen) : NULL;
-    return p->value && p->reads && p->where && p->seen ? true : plan_out_of_memory(p);
+    n = (size_t)p->g->kernels.chain_count + 1;
+    p->chains = p->mem ? ir_arena_alloc(p->mem, n * sizeof *p->chains) : NULL;
+    p->chain_values = p->mem ? ir_arena_alloc(p->mem, n * sizeof *p->chain_values) : NULL;
+    if (!p->value || !p->reads || !p->where || !p->seen || !p->chains || !p->chain_values) {
+        return plan_out_of_memory(p);
+    }
+    for (int i = 0; i < p->g->kernels.chain_count; i++) {
+        p->chains[i] = p->g->kernels.chains[i];
+        p->chains[i].offset = p->chains[i].bytes = 0;
+    }
+    return true;
 }
 
 /* Says what a plan over the budget takes, which is the least that remat has found, and where its peak is. */
@@ -174,9 +186,11 @@ ir_status pass_plan(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref 
     if (pass_copy_graph(in, out, map) != IR_OK) {
         return out->error.status;
     }
-    ok = allocate(&p) && copy_kernels(in, out) && plan_lives(&p) && plan_share(&p) && plan_place(&p);
+    ok = allocate(&p) && pass_copy_kernels(in, out) && plan_lives(&p) && plan_share(&p) && plan_place(&p);
     if (ok) {
         number_constants(&p);
+        number_scratch(&p);
+        write_chains(&p, out);
         ok = write_buffers(&p, out) && write_copies(&p, out);
     }
     ir_arena_free(p.mem);

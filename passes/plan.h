@@ -19,6 +19,7 @@ typedef struct plan_value {
     ir_ref
         alias; /* IR_NONE, or the value in whose storage it lies: what it reshapes, or takes over in place */
     int storage_last; /* the last kernel that touches the storage */
+    int chain;        /* -1, or the one whose members alone touch the storage: it lies in its scratch */
     size_t offset;
 } plan_value;
 
@@ -30,6 +31,8 @@ typedef struct plan {
     ir_arena *mem;
     bool apart;        /* of the pass context */
     plan_value *value; /* of each node */
+    ir_chain *chains;  /* the graph's, as they are placed */
+    int *chain_values; /* of each chain: how many values lie in its scratch */
 
     /* the kernel last walked by plan_reads */
     const ir_kernel *k;
@@ -48,6 +51,10 @@ typedef struct plan {
 
 bool plan_out_of_memory(plan *p);
 ir_ref plan_storage(const plan *p, ir_ref r);
+
+/* The kernels during which what kernel number k touches must be there: those of its whole chain. */
+int plan_first(const plan *p, int k);
+int plan_last(const plan *p, int k);
 
 /* plan_life.c: what lives in memory, and between which kernels. */
 bool plan_reads(plan *p, const ir_kernel *k);

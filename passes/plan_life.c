@@ -20,6 +20,20 @@ ir_ref plan_storage(const plan *p, ir_ref r)
     return r;
 }
 
+int plan_first(const plan *p, int k)
+{
+    const ir_chain *c = ir_chain_of(p->g, k);
+
+    return c ? c->first : k;
+}
+
+int plan_last(const plan *p, int k)
+{
+    const ir_chain *c = ir_chain_of(p->g, k);
+
+    return c ? c->first + c->count - 1 : k;
+}
+
 static void note_read(void *user, ir_ref r, const ir_map *m, bool loaded)
 {
     plan *p = user;
@@ -101,8 +115,12 @@ bool plan_lives(plan *p)
     const ir_graph *g = p->g;
 
     for (ir_ref r = 0; r < g->count; r++) {
-        p->value[r] = (plan_value){
-            .made = -1, .alias = IR_NONE, .first = g->kernels.count, .last = -1, .storage_last = -1};
+        p->value[r] = (plan_value){.made = -1,
+                                   .alias = IR_NONE,
+                                   .first = g->kernels.count,
+                                   .last = -1,
+                                   .storage_last = -1,
+                                   .chain = -1};
     }
     for (int i = 0; i < g->input_count; i++) {
         plan_value *v = &p->value[g->inputs[i]];

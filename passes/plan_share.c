@@ -1,5 +1,7 @@
 /* passes/plan_share.c: values written straight to where they are wanted, or over what nobody reads any more.
  *
+ * Members of a chain overwrite only what lies in its scratch: anything else is still read at other slices.
+ *
  *   an output        into the caller's memory
  *   assign w = v     into w's own storage, if every other read of w is over, or at the very element being
  * written y = relu(x)      over x, if this is the last read of x, element by element
@@ -145,6 +147,14 @@ static int last_read(const plan *p, ir_ref variable)
     return last;
 }
 
+/* The first kernel of the chain that kernel k is a member of, past all kernels where there is none. */
+static int chain_start(const plan *p, int k)
+{
+    const ir_chain *c = ir_chain_of(p->g, k);
+
+    return c ? c->first : p->g->kernels.count + 1;
+}
+
 static bool share_assign(plan *p, int i)
 {
     ir_ref variable = p->g->assigns[i].variable, value = p->g->assigns[i].value;
@@ -155,7 +165,7 @@ static bool share_assign(plan *p, int i)
         return false;
     }
     last = last_read(p, variable);
-    if ((last > v->made && !IR_PLANTED("plan-assign")) ||
+    if ((last > v->made && !IR_PLANTED("plan-assign")) || last >= chain_start(p, v->made) ||
         (last == v->made && !overwrites(p, value, variable))) {
         return false;
     }
@@ -213,6 +223,7 @@ static bool take_over(plan *p, int kernel, ir_ref v)
             continue; /* the table wants aliases to point to earlier nodes */
         }
         if (u->kind != IR_B_NONE || u->made < 0 || u->storage_last != kernel ||
+            u->chain != p->value[v].chain || (u->chain < 0 && ir_chain_of(p->g, kernel)) ||
             elements(p, s) != elements(p, v) ||
             ir_type_bytes(&p->g->nodes[s].type) != ir_type_bytes(&p->g->nodes[v].type) ||
             !overwrites(p, v, s)) {
@@ -225,15 +236,30 @@ static bool take_over(plan *p, int kernel, ir_ref v)
     return false;
 }
 
-static bool share_in_place(plan *p)
+/* Lives of storages, which reshapes keep alive, and which of them are a chain's own. */
+static void find_scratch(plan *p)
 {
     const ir_graph *g = p->g;
 
-    for (ir_ref r = 0; r < g->count; r++) { /* reshapes keep their storage alive */
+    for (ir_ref r = 0; r < g->count; r++) {
         plan_value *s = &p->value[plan_storage(p, r)];
 
         s->storage_last = p->value[r].last > s->storage_last ? p->value[r].last : s->storage_last;
     }
+    for (ir_ref r = 0; r < g->count && !p->apart; r++) {
+        plan_value *v = &p->value[r];
+        const ir_chain *c = v->used && v->made >= 0 ? ir_chain_of(g, v->made) : NULL;
+
+        if (c && v->alias == IR_NONE && v->kind == IR_B_NONE && v->storage_last < c->first + c->count) {
+            v->chain = (int)(c - g->kernels.chains);
+        }
+    }
+}
+
+static bool share_in_place(plan *p)
+{
+    const ir_graph *g = p->g;
+
     for (int k = 0; k < g->kernels.count; k++) {
         const ir_kernel *kernel = &g->kernels.items[k];
 
@@ -259,5 +285,9 @@ bool plan_share(plan *p)
         return plan_out_of_memory(p);
     }
     share_outputs(p);
-    return share_assigns(p) && (p->apart || share_in_place(p));
+    if (!share_assigns(p)) {
+        return false;
+    }
+    find_scratch(p);
+    return p->apart || share_in_place(p);
 }

@@ -67,6 +67,40 @@ ir_status pass_copy_graph(const ir_graph *in, ir_graph *out, ir_ref *map)
     return pass_copy_results(in, out, map);
 }
 
+bool pass_copy_kernels(const ir_graph *in, ir_graph *out)
+{
+    int n = in->kernels.count;
+
+    out->kernels.items = ir_graph_alloc(out, (size_t)(n + 1) * sizeof(ir_kernel));
+    if (!out->kernels.items) {
+        return false;
+    }
+    for (int i = 0; i < n; i++) {
+        const ir_kernel *from = &in->kernels.items[i];
+        ir_kernel *to = &out->kernels.items[i];
+        ir_ref *nodes = ir_graph_alloc(out, (size_t)from->node_count * sizeof *nodes);
+        ir_ref *outs = ir_graph_alloc(out, (size_t)from->out_count * sizeof *outs);
+
+        *to = *from;
+        to->name = ir_graph_intern(out, from->name);
+        if (!nodes || !outs || !to->name) {
+            return false;
+        }
+        memcpy(nodes, from->nodes, (size_t)from->node_count * sizeof *nodes);
+        memcpy(outs, from->outs, (size_t)from->out_count * sizeof *outs);
+        to->nodes = nodes;
+        to->outs = outs;
+        out->kernels.count++;
+    }
+    size_t chains = (size_t)in->kernels.chain_count;
+    out->kernels.chains = ir_graph_alloc(out, (chains + 1) * sizeof *out->kernels.chains);
+    if (out->kernels.chains && chains) {
+        memcpy(out->kernels.chains, in->kernels.chains, chains * sizeof *out->kernels.chains);
+        out->kernels.chain_count = in->kernels.chain_count;
+    }
+    return out->kernels.chains != NULL;
+}
+
 /* ---- constants ----------------------------------------------------------------------------------------- */
 
 const void *pass_splat_data(const ir_graph *g, ir_ref r)

@@ -23,6 +23,9 @@ ir_status pass_copy_results(const ir_graph *in, ir_graph *out, const ir_ref *map
 /* All of it: every node, in order. */
 ir_status pass_copy_graph(const ir_graph *in, ir_graph *out, ir_ref *map);
 
+/* The list of kernels and their chains, for a pass that keeps the nodes' numbers.  False: out of memory. */
+bool pass_copy_kernels(const ir_graph *in, ir_graph *out);
+
 /* The value of every element of r if they are all one constant, seen through views; false: not such a value.
  * An integer beyond 2^53 is rounded. */
 bool pass_splat(const ir_graph *g, ir_ref r, double *v);

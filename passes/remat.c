@@ -114,14 +114,14 @@ static ir_graph *run(remat *m, pass_fn *pass, ir_graph *in)
     return ok ? out : NULL;
 }
 
-/* The plan of the graph as decided so far; fuse and plan keep its nodes and their order. */
+/* The plan of the graph as decided so far; fuse, chain and plan keep its nodes and their order. */
 static bool try_plan(remat *m, trial *t)
 {
     ir_graph *g = ir_graph_new(m->g->name);
 
     *t = (trial){NULL, malloc((m->g->count + 1) * sizeof *t->image)};
     if (g && t->image && remat_rebuild(m, g, t->image) == IR_OK) {
-        t->plan = run(m, pass_plan, run(m, pass_fuse, g));
+        t->plan = run(m, pass_plan, run(m, pass_chain, run(m, pass_fuse, g)));
     } else {
         ir_graph_free(g);
     }

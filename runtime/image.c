@@ -212,7 +212,8 @@ static ir_status link_image(const rt_image *m, rt_program *p, rt_symbol *wanted,
                                             .flops = k->flops,
                                             .bytes = k->bytes,
                                             .freedoms = k->freedoms};
-        *(void **)&p->kernels[i].fn = wanted[i].address;
+        if (k->units > 0) /* else an earlier kernel's function runs it, as a member of its chain */
+            *(void **)&p->kernels[i].fn = wanted[i].address;
     }
     return IR_OK;
 }

@@ -6,6 +6,8 @@
  * Running allocates nothing. */
 #include "runtime/program.h"
 
+#include "ir/map.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -131,7 +133,7 @@ bool rt_place_of(const ir_graph *g, ir_ref r, ir_place *p)
         return b->alias != IR_NONE && rt_place_of(g, b->alias, p);
     }
     *p = (ir_place){b->kind, b->index, b->offset};
-    return true;
+    return b->kind != IR_B_SCRATCH; /* which holds another slice by now */
 }
 
 void *rt_exec_address(const rt_exec *x, const ir_place *p)
@@ -139,7 +141,8 @@ void *rt_exec_address(const rt_exec *x, const ir_place *p)
     const ir_graph *g = x->program->graph;
 
     switch (p->kind) {
-    case IR_B_NONE: break;
+    case IR_B_NONE:
+    case IR_B_SCRATCH: break;
     case IR_B_ARGUMENT: return x->args[1 + p->index];
     case IR_B_OUTPUT: return x->args[1 + g->input_count + p->index];
     case IR_B_CONSTANT: return x->args[1 + g->input_count + g->output_count + p->index];
@@ -147,6 +150,16 @@ void *rt_exec_address(const rt_exec *x, const ir_place *p)
     case IR_B_VARIABLE: return x->args[1 + variable_argument(g, p->index)];
     }
     return NULL;
+}
+
+/* Kernel i has run, and with it the other members of the chain that it begins. */
+static void visit_kernels(const rt_exec *x, int i, void (*visit)(void *user, int kernel), void *user)
+{
+    const ir_chain *c = ir_chain_of(x->program->graph, i);
+
+    for (int end = c ? i + c->count : i + 1; i < end; i++) {
+        visit(user, i);
+    }
 }
 
 bool rt_exec_run_timed(rt_exec *x, double *ns, void (*visit)(void *user, int kernel), void *user)
@@ -162,6 +175,8 @@ bool rt_exec_run_timed(rt_exec *x, double *ns, void (*visit)(void *user, int ker
             if (!rt_call_run(&x->services, i)) {
                 return false;
             }
+        } else if (!k->fn) {
+            continue;
         } else if (k->grain) {
             x->services.parallel(x->services.pool, k->fn, x->args, k->units, k->grain);
         } else {
@@ -171,7 +186,7 @@ bool rt_exec_run_timed(rt_exec *x, double *ns, void (*visit)(void *user, int ker
             ns[i] += now_ns() - begin;
         }
         if (visit) {
-            visit(user, i);
+            visit_kernels(x, i, visit, user);
         }
     }
     for (int i = 0; i < b->copy_count; i++) {

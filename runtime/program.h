@@ -26,7 +26,8 @@ typedef void rt_entry_fn(void *const *args, const rt_services *s);
 
 typedef struct rt_program_kernel {
     const char *name;
-    rt_chunk_fn *fn;      /* chunks of [0, units); of a custom call nothing */
+    rt_chunk_fn *fn; /* chunks of [0, units); of a custom call nothing; of a chain its first kernel's runs
+                        strands of all members, and the others' is NULL */
     int64_t units, grain; /* grain 0: never split (called as fn(args, 0, units)) */
     double flops, bytes;  /* of one run */
     unsigned freedoms;    /* IR_FREE bits that its code makes use of */
@@ -96,7 +97,7 @@ static inline bool rt_exec_run(rt_exec *x)
  * i, and makes the buffer table's final copies.  ns and visit may be NULL. */
 bool rt_exec_run_timed(rt_exec *x, double *ns, void (*visit)(void *user, int kernel), void *user);
 
-/* Where node r's bytes are; false if it has no buffer. */
+/* Where node r's bytes are; false if it has no buffer, or never more than one slice of it is there. */
 bool rt_place_of(const ir_graph *g, ir_ref r, ir_place *p);
 void *rt_exec_address(const rt_exec *x, const ir_place *p);
 

@@ -23,6 +23,16 @@ static void time_kernels(tdm_exec *e, kernel_row *rows, int n, double *ns, doubl
     }
 }
 
+/* A chain is one row, that of its first kernel. */
+static int leave_out_members(kernel_row *rows, int n)
+{
+    int kept = 0;
+    for (int i = 0; i < n; i++)
+        if (rows[i].info.members > 0)
+            rows[kept++] = rows[i];
+    return kept;
+}
+
 /* "k12_linear" and "k40_linear" do the same if they are as large. */
 static bool alike(const kernel_row *a, const kernel_row *b)
 {
@@ -68,7 +78,7 @@ bool bench_print_kernels(const tdm_program *p, tdm_exec *e, double min_time)
         time_kernels(e, rows, n, ns, min_time);
     for (int i = 0; ok && i < n; i++)
         all += rows[i].ns;
-    n = ok ? merge(rows, n) : 0;
+    n = ok ? merge(rows, leave_out_members(rows, n)) : 0;
     if (ok) {
         qsort(rows, (size_t)n, sizeof *rows, slower);
         printf("%-44s %-9s %5s %10s %7s %9s %7s\n", "kernel", "kind", "times", "us each", "share", "GFLOP/s",
@@ -76,9 +86,9 @@ bool bench_print_kernels(const tdm_program *p, tdm_exec *e, double min_time)
     }
     for (int i = 0; i < n; i++) {
         double each = rows[i].ns / rows[i].alike;
-        printf("%-44.44s %-9s %5d %10.2f %5.1f %% %9.2f %7.2f\n", rows[i].info.name, rows[i].info.kind,
-               rows[i].alike, each * 1e-3, rows[i].ns / all * 100, rows[i].info.flops / each,
-               rows[i].info.bytes / each);
+        printf("%-44.44s %-9s %5d %10.2f %5.1f %% %9.2f %7.2f\n", rows[i].info.name,
+               rows[i].info.members > 1 ? "chain" : rows[i].info.kind, rows[i].alike, each * 1e-3,
+               rows[i].ns / all * 100, rows[i].info.flops / each, rows[i].info.bytes / each);
     }
     free(rows);
     free(ns);

@@ -4,8 +4,9 @@
  * 2. Every prefix of the pipeline is replayed on the eager engine: the first in which a value differs names
  *    its last pass, and the first node that differs, in the source's order, is the node to look at.
  * 3. All prefixes agree, so the error shows in compiled code alone.  The program is compiled once more with
- *    memory of its own for every value: if that one is right, plan is wrong, else code generation.  (That
- *    fuse's kernels are legal is the verifier's: it has run after every pass.) */
+ *    memory of its own for every value: if that one is wrong, so is code generation; else once more without
+ *    chains, to tell plan from chain.  (That fuse's kernels are legal is the verifier's: it has run after
+ *    every pass.) */
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,18 +121,18 @@ static bool try_prefix(comparison *c, int n, bool *end)
 
 /* ---- compiled ------------------------------------------------------------------------------------------ */
 
-/* The user's data of visit: the program whose memory is all apart, and what it came to. */
-typedef struct apart {
+/* The user's data of visit: the program without what a pass does, and what it came to. */
+typedef struct without {
     comparison *c;
     tdm_program *program;
     tdm_exec *exec;
     tdm_tensor **variables;
     bool differs;
-} apart;
+} without;
 
 static void check_kernel(void *user, int kernel)
 {
-    apart *p = user;
+    without *p = user;
     tdm_kernel_info info;
     tdm_program_kernel(p->program, kernel, &info);
     for (int i = 0; i < info.n_outs && !p->differs; i++) {
@@ -143,10 +144,10 @@ static void check_kernel(void *user, int kernel)
     }
 }
 
-/* "plan" or "codegen" in c->pass.  False + sticky error. */
-static bool plan_or_codegen(comparison *c)
+/* Is a program wrong that is compiled without the pass?  False + sticky error. */
+static bool differs_without(comparison *c, const char *pass, bool *differs)
 {
-    apart p = {.c = c, .program = tdm_compile_apart(c->source)};
+    without p = {.c = c, .program = tdm_compile_without(c->source, pass)};
     int inputs = tdm_graph_inputs(c->source);
     difference *results = calloc((size_t)c->n_results + 1, sizeof *results);
     p.variables = calloc((size_t)inputs + 1, sizeof *p.variables);
@@ -161,14 +162,31 @@ static bool plan_or_codegen(comparison *c)
         comparison_results(c, p.exec, p.variables, 0, 0, results);
         for (int i = 0; i < c->n_results; i++)
             p.differs |= !results[i].equal;
-        c->pass = p.differs ? "codegen" : "plan";
     }
+    *differs = p.differs;
     tdm_exec_free(p.exec);
     tdm_program_free(p.program);
     comparison_drop(p.variables, inputs);
     free(p.variables);
     free(results);
     return ok;
+}
+
+/* "chain", "plan" or "codegen" in c->pass.  False + sticky error. */
+static bool last_passes(comparison *c)
+{
+    bool differs;
+
+    if (!differs_without(c, "plan", &differs))
+        return false;
+    if (differs) {
+        c->pass = "codegen";
+        return true;
+    }
+    if (!differs_without(c, "chain", &differs))
+        return false;
+    c->pass = differs ? "plan" : "chain";
+    return true;
 }
 
 /* A result that differs although no stored value did: the node behind it. */
@@ -210,5 +228,5 @@ bool blame(comparison *c)
     if (c->pass)
         return true;
     name_result(c);
-    return plan_or_codegen(c);
+    return last_passes(c);
 }

@@ -97,6 +97,18 @@ static bool measure_eager(const tdm_graph *g, tdm_tensor *const *values, int rep
     return ok;
 }
 
+/* The first kernel of a chain stands for all of it. */
+static void sum_chains(side_table *t)
+{
+    for (int i = 1, first = 0; i < t->count; i++) {
+        first = t->kernels[i].info.members > 0 ? i : first;
+        if (first == i)
+            continue;
+        t->kernels[first].eager_us += t->kernels[i].eager_us;
+        t->kernels[first].eager_bytes += t->kernels[i].eager_bytes;
+    }
+}
+
 bool side_measure(tdm_context *ctx, const tdm_program *p, tdm_exec *e, tdm_tensor *const *values, int repeats,
                   side_table *out)
 {
@@ -110,6 +122,7 @@ bool side_measure(tdm_context *ctx, const tdm_program *p, tdm_exec *e, tdm_tenso
     }
     bool ok = measure_eager(tdm_program_graph(p), values, repeats, out) &&
               measure_static(e, out->count, repeats, out);
+    sum_chains(out);
     return ok && tdm_ok(ctx);
 }
 
@@ -142,6 +155,10 @@ void side_print(const side_table *t, const tdm_program *p)
         const side_kernel *k = &t->kernels[i];
         char ops[60];
         ops_text(tdm_program_graph(p), &k->info, ops, sizeof ops);
+        if (k->info.members == 0) {
+            printf("%-36.36s %39s with it  %s\n", k->info.name, "", ops);
+            continue;
+        }
         double mb = (k->eager_bytes - k->static_bytes) * 1e-6;
         printf("%-36.36s %10.2f %10.2f %6.2fx %10.3f  %s\n", k->info.name, k->static_us, k->eager_us,
                k->eager_us / fmax(k->static_us, 1e-3), fmax(mb, 0), ops);

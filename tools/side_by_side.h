@@ -7,7 +7,7 @@
 
 typedef struct side_kernel {
     tdm_kernel_info info;
-    double static_us, eager_us;       /* median of the repeats */
+    double static_us, eager_us;       /* median of the repeats; a chain's are with its first kernel */
     double eager_bytes, static_bytes; /* read and written by the ops one by one; by the kernel */
 } side_kernel;
 

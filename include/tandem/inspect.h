@@ -62,9 +62,10 @@ TDM_API tdm_status tdm_interpret(const tdm_graph *g, tdm_tensor *const *values, 
 TDM_API tdm_status tdm_interpret_gradients(const tdm_graph *g, tdm_tensor *const *values,
                                            tdm_tensor *const *upstream, tdm_tensor **grads);
 
-/* tdm_compile with memory of its own for every value: what differs between the two is an error of pass plan.
- */
-TDM_API tdm_program *tdm_compile_apart(tdm_graph *g);
+/* tdm_compile with a pass that does the least it can: "chain" makes no chains; "plan" gives every value
+ * memory of its own, and there are no chains either.  What then differs from tdm_compile is an error of that
+ * pass. */
+TDM_API tdm_program *tdm_compile_without(tdm_graph *g, const char *pass);
 /* Programs: the optimised graph, where each node of the source graph went (-1: gone), kernels, stages,
  * memory. */
 TDM_API const tdm_graph *tdm_program_graph(const tdm_program *p);
@@ -73,8 +74,10 @@ typedef struct tdm_kernel_info {
     const char *name, *kind;
     int n_nodes, n_outs;
     const uint32_t *nodes, *outs; /* of tdm_program_graph */
-    double flops, bytes;
-    unsigned freedoms; /* those of TDM_FAST that its code makes use of */
+    double flops, bytes;          /* of the first of a chain: of all members */
+    unsigned freedoms;            /* those of TDM_FAST that its code makes use of */
+    /* kernels that run together from this one on, slice by slice: 1; 0: it runs with an earlier one */
+    int members;
 } tdm_kernel_info;
 TDM_API int tdm_program_kernels(const tdm_program *p);
 TDM_API bool tdm_program_kernel(const tdm_program *p, int i, tdm_kernel_info *out);

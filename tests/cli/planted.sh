@@ -62,6 +62,13 @@ graph @weights(%x: f32[9,64]) -> (f32[9,64]) {
   return y: %y
 }
 TDM
+cat >chained.tdm <<'TDM'
+graph @chained(%x: f32[8,120,120]) -> (f32[8,120,120]) {
+  %a = dot_general %x, %x {lhs_batch=[0], rhs_batch=[0], lhs_k=[2], rhs_k=[1]} : f32[8,120,120]   ; chained.c:2
+  %y = dot_general %a, %x {lhs_batch=[0], rhs_batch=[0], lhs_k=[2], rhs_k=[1]} : f32[8,120,120]   ; chained.c:3
+  return y: %y
+}
+TDM
 
 # ERROR  MODEL  PASS  OP  LINE  further options
 while read -r error model pass op line more; do
@@ -92,6 +99,7 @@ cse-order           neg        cse       sub         neg.c:5
 dce                 step       dce       sub         step.c:5
 pack                weights    pack      dot_general weights.c:3
 fuse                neg        fuse      mul         neg.c:6
+chain               chained    chain     dot_general chained.c:3 --threads 1
 plan-in-place       place      plan      dot_general place.c:3
 plan-assign         assign     plan      dot_general assign.c:4
 gradient            gradient   gradient  mul         g.c:2   --gradients

@@ -88,7 +88,7 @@ void test_one_kernel(ir_graph *g, ir_kernel_kind kind, ir_val root)
         buffers[g->buffers.count++] = b;
     }
     g->buffers.items = buffers;
-    g->kernels = (ir_kernel_list){k, 1};
+    g->kernels = (ir_kernel_list){.items = k, .count = 1};
     assert_true(ir_kernel_walk(g, k, NULL, NULL));
 }
 

@@ -283,7 +283,7 @@ static const struct {
     {"graph @f(%x: f32[3] variable) -> () {\n  return assign %x = %x, assign %x = %x\n}",
      "t.tdm:2: a variable is assigned twice"},
     {"graph @f(%x: f32[3]) -> () {\n  return\n  bogus\n}",
-     "t.tdm:3: expected random, kernel, arena, buffer, copy or '}', found 'bogus'"},
+     "t.tdm:3: expected random, kernel, chain, arena, buffer, copy or '}', found 'bogus'"},
     {"graph @f(%x: f32[3]) -> () {\n  return\n  random -1\n}", "t.tdm:3: expected the counters of a run"},
     {"graph @f(%x: f32[3]) -> () {\n  return\n  random 1\n  random 1\n}", "t.tdm:4: random is given twice"},
     {"graph @f(%x: f32[3]) -> () {\n  return\n  kernel lop \"k\"\n}",
@@ -294,7 +294,7 @@ static const struct {
      "t.tdm:3: expected '..', found '.'"},
     {"graph @f() -> () {\n  return\n}\nmore", "t.tdm:4: expected the end of the text, found 'more'"},
     {"graph @f() -> () {\n  return\n",
-     "t.tdm:3: expected random, kernel, arena, buffer, copy or '}', found the end of the text"},
+     "t.tdm:3: expected random, kernel, chain, arena, buffer, copy or '}', found the end of the text"},
     {"graph @f() -> () {\n  \x01", "t.tdm:2: expected '%', found byte 0x01"},
 };
 

@@ -197,6 +197,12 @@ static const char plan_graph[] = "graph @p(%x: f32[4,8], %y: f32[4,8]) -> (f32[4
              "buffer %2 arena @0 +128 life 0..1\nbuffer %3 arena @128 +128 life 1..2\n" \
              "buffer %4 output 1 +16 life 1..3\nbuffer %6 output 0 +128 life 2..3\n"
 
+/* %2 in scratch, of which a slice has 32 bytes; %3 lives as long as the chain. */
+#define CHAIN "chain 0..1 slices 4 strands 2"
+#define CHAINED(scratch, buffers)                                                                    \
+    K0 K1 K2 CHAIN scratch "\narena 512\n" ARGUMENTS buffers "buffer %3 arena @128 +128 life 0..2\n" \
+                           "buffer %4 output 1 +16 life 0..3\nbuffer %6 output 0 +128 life 2..3\n"
+
 static const struct {
     const char *plan, *message; /* NULL: accepted */
 } plans[] = {
@@ -264,6 +270,38 @@ static const struct {
     {PLAN "copy arena @448 from output 0 +128\n",
      "copy 0: its places are not there or do not hold 128 bytes"},
     {PLAN "copy output 7 from output 0 +128\n", "copy 0: its places are not there or do not hold 128 bytes"},
+    /* chains */
+    {K0 K1 K2 CHAIN "\n", NULL},
+    {K0 K1 K2 "chain 0..2 slices 4 strands 1\n", NULL},
+    {CHAINED(" scratch @0 +64", "buffer %2 scratch @0 +32 life 0..1\n"), NULL},
+    {K0 K1 K2 "chain 0..0 slices 4 strands 1\n", "chain 0: its kernels are not there, or too few"},
+    {K0 K1 K2 "chain 2..3 slices 4 strands 1\n", "chain 0: its kernels are not there, or too few"},
+    {K0 K1 K2 "chain 2..1 slices 4 strands 1\n", "chain 0: its kernels are not there, or too few"},
+    {K0 K1 K2 CHAIN "\nchain 1..2 slices 4 strands 1\n",
+     "chain 1: its kernels are not there, or too few, or ano"},
+    {K0 K1 K2 "chain 0..1 slices 4 strands 5\n", "or more strands than slices"},
+    {K0 K1 K2 "chain 0..1 slices 3 strands 1\n", "chain 0: there are no such slices of kernel k0"},
+    {K0 K1 K2 "chain 0..1 slices 8 strands 1\n", "chain 0: there are no such slices of kernel k0"},
+    {CHAINED(" scratch @0 +32", "buffer %2 scratch @0 +32 life 0..1\n"),
+     "chain 0: its scratch is not aligned or not inside the arena"},
+    {CHAINED(" scratch @448 +64", "buffer %2 scratch @0 +32 life 0..1\n"),
+     "chain 0: its scratch is not aligned or not inside the arena"},
+    {CHAINED(" scratch @64 +64", "buffer %2 scratch @0 +32 life 0..1\n"),
+     "its bytes 128..256 overlap those of"},
+    {CHAINED(" scratch @0 +64", "buffer %2 scratch @0 +64 life 0..1\n"),
+     "buffer of %2: it is not one slice of its value in the scratch of one chain"},
+    {CHAINED(" scratch @0 +64", "buffer %2 scratch @64 +32 life 0..1\n"),
+     "buffer of %2: it is not one slice of its value in the scratch of one chain"},
+    {CHAINED(" scratch @0 +64", "buffer %2 scratch @0 +32 life 0..2\n"),
+     "buffer of %2: it is not one slice of its value in the scratch of one chain"},
+    {CHAINED("", "buffer %2 arena @0 +128 life 0..1\n"), NULL},
+    {K0 K1 K2 CHAIN "\narena 512\n" ARGUMENTS "buffer %2 arena @0 +128 life 0..1\n"
+                    "buffer %3 arena @128 +128 life 1..2\n",
+     "buffer of %3: it begins or ends to live within a chain"},
+    {K0 K1 K2 CHAIN " scratch @0 +64\narena 512\n" ARGUMENTS "buffer %2 arena @128 +128 life 0..1\n"
+                    "buffer %3 arena @256 +128 life 0..2\nbuffer %4 scratch @0 +4 life 1..1\n"
+                    "buffer %6 output 0 +128 life 2..3\n",
+     "it is an output, but only a slice of it is kept"},
 };
 
 static void plan_checks(void **state)
@@ -282,6 +320,29 @@ static void plan_checks(void **state)
         } else {
             assert_message(&e, plans[i].message);
         }
+        ir_graph_free(g);
+    }
+}
+
+/* Backwards, slice u reads slice 3 - u. */
+static void slices_are_their_own(void **state)
+{
+    (void)state;
+    for (int axis = 0; axis < 2; axis++) {
+        char text[1024];
+        ir_error e;
+        snprintf(
+            text, sizeof text,
+            "graph @f(%%x: f32[4,8]) -> (f32[4,8]) {\n  %%1 = exp %%x : f32[4,8]\n"
+            "  %%2 = reverse %%1 {axes=[%d]} : f32[4,8]\n  %%3 = neg %%2 : f32[4,8]\n  return y: %%3\n"
+            "  kernel loop \"a\" root %%1 { %%1 -> %%1 }\n  kernel loop \"b\" root %%3 { %%2 %%3 -> %%3 }\n"
+            "  chain 0..1 slices 4 strands 1\n}\n",
+            axis);
+        ir_graph *g = parse(text, &e);
+        if ((g != NULL) != (axis == 1))
+            fail_msg("%s", g ? "accepted" : e.text);
+        if (!g)
+            assert_message(&e, "chain 0: another slice is read by kernel b");
         ir_graph_free(g);
     }
 }
@@ -313,8 +374,11 @@ static void small_product(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nodes),         cmocka_unit_test(results),
-        cmocka_unit_test(plan_checks),   cmocka_unit_test(symbols_have_no_kernels),
+        cmocka_unit_test(nodes),
+        cmocka_unit_test(results),
+        cmocka_unit_test(plan_checks),
+        cmocka_unit_test(slices_are_their_own),
+        cmocka_unit_test(symbols_have_no_kernels),
         cmocka_unit_test(small_product),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

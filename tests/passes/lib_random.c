@@ -384,15 +384,14 @@ ir_graph *random_graph(uint32_t seed, int ops, bool gradient)
 
 ir_graph *through_passes(const ir_graph *g, bool plan)
 {
-    static const pass_info all[] = {{"simplify", "", pass_simplify},
-                                    {"cse", "", pass_cse},
-                                    {"dce", "", pass_dce},
-                                    {"fuse", "", pass_fuse},
-                                    {"plan", "", pass_plan}};
-    const pass_info *list[] = {&all[0], &all[1], &all[2], &all[3], &all[4]};
+    static const pass_info all[] = {{"simplify", "", pass_simplify}, {"cse", "", pass_cse},
+                                    {"dce", "", pass_dce},           {"fuse", "", pass_fuse},
+                                    {"chain", "", pass_chain},       {"plan", "", pass_plan}};
+    const pass_info *list[] = {&all[0], &all[1], &all[2], &all[3], &all[4], &all[5]};
     ir_error e = {0};
-    pass_context pc = {.err = &e};
-    ir_graph *out = pass_run(&pc, g, list, plan ? 5 : 4, NULL, NULL, NULL, NULL);
+    /* chains wherever they can be */
+    pass_context pc = {.err = &e, .threads = 1 + (int)(g->count % 2), .chain_slice = g->count % 3 ? 1 : 512};
+    ir_graph *out = pass_run(&pc, g, list, plan ? 6 : 4, NULL, NULL, NULL, NULL);
 
     if (!out) {
         fail_msg("%s: %s", g->name, e.text);

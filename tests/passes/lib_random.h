@@ -9,8 +9,8 @@
 
 /* About `ops` random steps.  Every graph is valid; NULL when out of memory. */
 ir_graph *random_graph(uint32_t seed, int ops, bool gradient);
-/* g through simplify, cse, dce, then fuse, then (if asked) plan; fails the test where a pass fails or does
- * not verify. */
+/* g through simplify, cse, dce, then fuse, then (if asked) chain, wherever a chain can be, and plan; fails
+ * the test where a pass fails or does not verify. */
 ir_graph *through_passes(const ir_graph *g, bool plan);
 
 #endif
