@@ -285,7 +285,7 @@ size_t tdm_program_memory_bytes(const tdm_program *p)
     for (int i = 0; i < g->output_count; i++)
         bytes += ir_type_bytes(&g->nodes[g->outputs[i].value].type);
     for (int i = 0; i < p->p.constant_count; i++)
-        bytes += p->p.constant_bytes[i];
+        bytes += p->p.constants[i].bytes;
     return bytes;
 }
 

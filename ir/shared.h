@@ -1,5 +1,5 @@
 /* ir/shared.h: bytes that several graphs hold: the data of big constants.  A pass that keeps a constant keeps
- * its bytes where they are, so that weights are copied once for all passes.
+ * its bytes where they are, so that weights are copied once for all passes, and a program reads them there.
  *
  *   s = ir_shared_new(n);  fill(ir_shared_data(s));  a.constant.shared = s;  ir_graph_append(..);
  *   ir_shared_release(s);     the graph holds it now
@@ -13,7 +13,7 @@
 typedef struct ir_shared ir_shared;
 
 ir_shared *ir_shared_new(size_t bytes); /* held once, not initialised; NULL when out of memory */
-void *ir_shared_data(ir_shared *s);     /* at a multiple of 64 */
+void *ir_shared_data(ir_shared *s);     /* at a multiple of 64 bytes */
 void ir_shared_hold(ir_shared *s);
 void ir_shared_release(ir_shared *s); /* the last one frees it; NULL is fine */
 

@@ -157,17 +157,19 @@ static void fill_constant(void *to, const ir_node *n, size_t bytes)
         memcpy((char *)to + at, n->attrs->constant.data, size);
 }
 
+/* Weights stay where the graph, which lives as long, has them. */
 static ir_status make_constant(rt_program *p, const ir_buffer *b, ir_error *e)
 {
     const ir_node *n = &p->graph->nodes[b->node];
     size_t bytes = ir_type_bytes(&n->type);
-    void *data = rt_alloc(bytes);
+    bool owned = n->attrs->splat || !n->attrs->constant.shared;
+    void *data = owned ? rt_alloc(bytes) : NULL;
 
-    if (!data)
+    if (owned && !data)
         return ir_fail(e, IR_ENOMEM, "out of memory: a constant of %zu bytes", bytes);
-    fill_constant(data, n, bytes);
-    p->constants[b->index] = data;
-    p->constant_bytes[b->index] = bytes;
+    if (owned)
+        fill_constant(data, n, bytes);
+    p->constants[b->index] = (rt_constant){owned ? data : n->attrs->constant.data, bytes, owned};
     return IR_OK;
 }
 
@@ -180,13 +182,12 @@ static ir_status make_constants(rt_program *p, ir_error *e)
         if (g->buffers.items[i].kind == IR_B_CONSTANT && g->buffers.items[i].index >= count)
             count = g->buffers.items[i].index + 1;
     p->constants = calloc((size_t)count + 1, sizeof *p->constants);
-    p->constant_bytes = calloc((size_t)count + 1, sizeof *p->constant_bytes);
-    if (!p->constants || !p->constant_bytes)
+    if (!p->constants)
         return ir_fail(e, IR_ENOMEM, "out of memory");
     p->constant_count = count;
     for (int i = 0; i < g->buffers.count; i++) {
         const ir_buffer *b = &g->buffers.items[i];
-        if (b->kind == IR_B_CONSTANT && g->nodes[b->node].op == IR_constant && !p->constants[b->index] &&
+        if (b->kind == IR_B_CONSTANT && g->nodes[b->node].op == IR_constant && !p->constants[b->index].data &&
             make_constant(p, b, e) != IR_OK)
             return e->status;
     }

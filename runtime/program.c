@@ -28,16 +28,16 @@ void rt_program_unload(rt_program *p)
         p->code_free(p->code);
     }
     for (int i = 0; p->constants && i < p->constant_count; i++) {
-        rt_free((void *)(uintptr_t)p->constants[i], p->constant_bytes[i]);
+        if (p->constants[i].owned) {
+            rt_free((void *)(uintptr_t)p->constants[i].data, p->constants[i].bytes);
+        }
     }
     free(p->constants);
-    free(p->constant_bytes);
     free(p->kernels);
     p->code = NULL;
     p->code_free = NULL;
     p->entry = NULL;
     p->constants = NULL;
-    p->constant_bytes = NULL;
     p->constant_count = 0;
     p->kernels = NULL;
     p->kernel_count = 0;
@@ -78,7 +78,7 @@ rt_exec *rt_exec_new(const rt_program *p, rt_pool *pool, ir_error *e)
     }
     x->args[0] = x->arena;
     for (int i = 0; i < p->constant_count; i++) {
-        x->args[before + (size_t)i] = (void *)(uintptr_t)p->constants[i];
+        x->args[before + (size_t)i] = (void *)(uintptr_t)p->constants[i].data;
     }
     return x;
 }

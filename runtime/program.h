@@ -38,14 +38,20 @@ typedef struct rt_stage_time {
     double ms;
 } rt_stage_time;
 
+/* Row-major, expanded, 64-byte aligned. */
+typedef struct rt_constant {
+    const void *data;
+    size_t bytes;
+    bool owned; /* rt_free frees it; else the graph holds it */
+} rt_constant;
+
 typedef struct rt_program {
     ir_graph *graph; /* final graph with kernels and buffers; owned */
     rt_entry_fn *entry;
     rt_program_kernel *kernels; /* same order and number as graph->kernels */
     int kernel_count;
     int constant_count;
-    const void **constants; /* row-major, expanded, 64-byte aligned; owned */
-    size_t *constant_bytes;
+    rt_constant *constants;
     rt_stage_time stages[24]; /* simplify, fuse, .., codegen, link */
     int stage_count;
     void *code;
@@ -54,8 +60,8 @@ typedef struct rt_program {
 } rt_program;
 
 rt_program *rt_program_new(void); /* zeroed; NULL when out of memory.  Or embed one, zeroed */
-/* Frees what p owns, and p itself if it is from rt_program_new: graph, code (code_free), kernels, constants
- * and constant_bytes (free()), each constant (rt_free). */
+/* Frees what p owns, and p itself if it is from rt_program_new: graph, code (code_free), kernels and
+ * constants (free()), the data of each constant that is owned (rt_free). */
 void rt_program_free(rt_program *p);
 
 /* Frees all but the graph and the stages: p is as before it was loaded. */

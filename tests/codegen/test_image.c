@@ -93,6 +93,36 @@ static void test_round_trip(void **state)
     ir_graph_free(g);
 }
 
+static ir_val constant(ir_graph *g, const float *data, int64_t n)
+{
+    ir_type t = TEST_TYPE(IR_DT_f32, n);
+
+    return ir_e_constant(&g->sink, &t, data, false);
+}
+
+/* Weights are in memory once: a program reads them where its graph holds them.  Small data is its own. */
+static void test_weights_stay_where_they_are(void **state)
+{
+    enum { MANY = 2048, FEW = 5 };
+    static float w[MANY] = {1, 2, 3};
+    ir_graph *g = ir_graph_new("weights");
+    ir_val x = test_input(g, "x", TEST_TYPE(IR_DT_f32, MANY));
+    rt_program p = {0};
+    ir_error e = {0};
+
+    (void)state;
+    test_output(g, ir_e_mul(&g->sink, x, constant(g, w, MANY)));
+    test_output(g, constant(g, w, FEW));
+    g = test_fuse_plan(g);
+    assert_int_equal(test_compile(g, &(cg_options){.threads = 1}, &p, &e), IR_OK);
+    assert_int_equal(p.constant_count, 2);
+    for (int i = 0; i < p.constant_count; i++) {
+        assert_int_equal(p.constants[i].owned, p.constants[i].bytes == FEW * sizeof(float));
+        assert_memory_equal(p.constants[i].data, w, p.constants[i].bytes);
+    }
+    rt_program_free(&p);
+}
+
 /* Every length but the whole one is refused; memory ends where the bytes do, so ASan sees a look beyond. */
 static void test_truncated(void **state)
 {
@@ -196,9 +226,8 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_weights_stay_where_they_are),
+        cmocka_unit_test(test_truncated),  cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_refusals),
     };
 

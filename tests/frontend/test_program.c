@@ -40,6 +40,32 @@ static void test_outputs(void **state)
     close_context(ctx);
 }
 
+/* A program has its constants, big and small, also when the graph that was compiled is gone. */
+static void test_constants_outlive_the_source(void **state)
+{
+    enum { N = 2048 };
+    tdm_context *ctx = open_context();
+    tdm_tensor *x = numbers(ctx, tdm_shape(N), 1), *w = numbers(ctx, tdm_shape(N), 2);
+    tdm_tensor *few = numbers(ctx, tdm_shape(5), 3);
+
+    (void)state;
+    tdm_graph *g = tdm_graph_open(ctx, "weights");
+    tdm_output(ctx, "y", tdm_mul(tdm_input(ctx, "x", TDM_F32, tdm_shape(N)), w));
+    tdm_output(ctx, "few", few);
+    tdm_graph_close(ctx);
+    tdm_program *p = tdm_compile(g, NULL);
+    assert_fine(ctx);
+    tdm_graph_free(g);
+    tdm_exec *e = tdm_exec_new(p);
+    tdm_exec_bind(e, "x", x);
+    tdm_exec_run(e);
+    assert_same(tdm_exec_output(e, "y"), tdm_mul(x, w));
+    assert_same(tdm_exec_output(e, "few"), few);
+    tdm_exec_free(e);
+    tdm_program_free(p);
+    close_context(ctx);
+}
+
 /* Inputs are bound as tensors (views are copied) and as plain memory; two executions of one program keep
  * their own inputs and outputs. */
 static void test_two_executions(void **state)
@@ -189,11 +215,9 @@ static void test_symbolic_dims(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_outputs),
-        cmocka_unit_test(test_two_executions),
-        cmocka_unit_test(test_bound_lives),
-        cmocka_unit_test(test_rewritten_output),
-        cmocka_unit_test(test_bind_variable_again),
+        cmocka_unit_test(test_outputs),          cmocka_unit_test(test_constants_outlive_the_source),
+        cmocka_unit_test(test_two_executions),   cmocka_unit_test(test_bound_lives),
+        cmocka_unit_test(test_rewritten_output), cmocka_unit_test(test_bind_variable_again),
         cmocka_unit_test(test_symbolic_dims),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* tests/ir/test_graph.c: building graphs: everything is copied, names are unique, the first error sticks, and
  * a graph is a sink. */
 #include "cases.h"
+#include "ir/shared.h"
 
 static const ir_type f32_23 = {IR_DT_f32, 2, {2, 3}};
 
@@ -85,6 +86,19 @@ static void shares_data(void **state)
     ir_graph_free(g);
     assert_true(*(const float *)second->constant.data == 1);
     ir_graph_free(h);
+}
+
+/* Shared data of any size starts a cache line, and that of some size a huge page. */
+static void aligns_shared_data(void **state)
+{
+    (void)state;
+    const size_t page = (size_t)2 << 20;
+    for (size_t bytes = 4096; bytes <= 3 * page; bytes *= 2) {
+        ir_shared *s = ir_shared_new(bytes);
+        assert_int_equal((uintptr_t)ir_shared_data(s) % (bytes < page ? 64 : page), 0);
+        memset(ir_shared_data(s), 1, bytes);
+        ir_shared_release(s);
+    }
 }
 
 static void interns(void **state)
@@ -303,9 +317,15 @@ static void attrs_equal_and_hash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(builds),   cmocka_unit_test(copies_data),          cmocka_unit_test(shares_data),
-        cmocka_unit_test(interns),  cmocka_unit_test(types_stay),           cmocka_unit_test(is_a_sink),
-        cmocka_unit_test(failures), cmocka_unit_test(attrs_equal_and_hash),
+        cmocka_unit_test(builds),
+        cmocka_unit_test(copies_data),
+        cmocka_unit_test(shares_data),
+        cmocka_unit_test(interns),
+        cmocka_unit_test(types_stay),
+        cmocka_unit_test(is_a_sink),
+        cmocka_unit_test(failures),
+        cmocka_unit_test(attrs_equal_and_hash),
+        cmocka_unit_test(aligns_shared_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,10 +79,8 @@ static rt_program *program(int *code)
     p->kernels[1] = (rt_program_kernel){.name = "k1_add", .fn = shift_kernel, .units = N};
     p->constant_count = 1;
     p->constants = calloc(1, sizeof *p->constants);
-    p->constant_bytes = calloc(1, sizeof *p->constant_bytes);
-    p->constant_bytes[0] = sizeof(float);
-    p->constants[0] = rt_alloc(sizeof(float));
-    memcpy((void *)(uintptr_t)p->constants[0], &(float){100}, sizeof(float));
+    p->constants[0] = (rt_constant){rt_alloc(sizeof(float)), sizeof(float), true};
+    memcpy((void *)(uintptr_t)p->constants[0].data, &(float){100}, sizeof(float));
     p->code = code;
     p->code_free = code_free;
     return p;
