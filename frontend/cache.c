@@ -51,17 +51,23 @@ void fe_cache_open(tdm_context *ctx)
 
 /* ---- the key ---- */
 
+void fe_cache_options(ir_digest *d, const cg_options *o)
+{
+    const char *isa = o->isa ? o->isa : "";
+
+    ir_digest_int(d, o->lanes);
+    ir_digest_int(d, o->threads);
+    ir_digest_int(d, o->check_races);
+    ir_digest_int(d, o->freedoms);
+    ir_digest_add(d, isa, strlen(isa));
+}
+
 static rt_store_key key_of(const tdm_program *p, const cg_options *o)
 {
     rt_store_key k = {0};
-    const char *isa = o->isa ? o->isa : "";
 
     ir_digest_graph(&k.program, p->p.graph);
-    ir_digest_int(&k.program, o->lanes);
-    ir_digest_int(&k.program, o->threads);
-    ir_digest_int(&k.program, o->check_races);
-    ir_digest_int(&k.program, o->freedoms);
-    ir_digest_add(&k.program, isa, strlen(isa));
+    fe_cache_options(&k.program, o);
     if (!o->isa) /* else the code is for any CPU of that level */
         rt_cpu_digest(&k.cpu);
     ir_digest_add(&k.version, TANDEM_BUILD_ID, strlen(TANDEM_BUILD_ID));

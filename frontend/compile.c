@@ -100,15 +100,29 @@ static bool generate_code(tdm_program *p, const cg_options *o)
     return s == IR_OK;
 }
 
-/* Runs the passes over g; the code is on disk already or generated.  The pieces end up in p. */
+static bool run_passes(tdm_program *p, const ir_graph *g, pass_context *pc)
+{
+    pass_report reports[16];
+    int count = 16;
+
+    p->p.graph = pass_run_pipeline(pc, g, NULL, reports, &count, NULL, NULL, p->map);
+    if (!p->p.graph) {
+        fe_fail(p->ctx, nowhere, IR_EARG, "compile: a pass failed");
+        return false;
+    }
+    for (int i = 0; i < count; i++)
+        add_stage(&p->p, reports[i].name, reports[i].ms);
+    return true;
+}
+
+/* What the passes make of g and its code are on disk already or made.  The pieces end up in p. */
 static bool build(tdm_program *p, const ir_graph *g, const char *without)
 {
     tdm_context *ctx = p->ctx;
     pass_context pc = fe_pass_context(ctx);
-    pass_report reports[16];
+    cg_options o = fe_codegen_options(ctx);
     pc.apart = without && strcmp(without, "plan") == 0;
     pc.unchained = without && strcmp(without, "chain") == 0;
-    int count = 16;
 
     p->map_count = g->count;
     p->map = malloc((g->count + 1) * sizeof *p->map);
@@ -116,18 +130,19 @@ static bool build(tdm_program *p, const ir_graph *g, const char *without)
         fe_fail(ctx, nowhere, IR_ENOMEM, "compile: out of memory");
         return false;
     }
-    p->p.graph = pass_run_pipeline(&pc, g, NULL, reports, &count, NULL, NULL, p->map);
-    if (!p->p.graph) {
-        fe_fail(ctx, nowhere, IR_EARG, "compile: a pass failed");
+    double t0 = now_ms();
+    bool known = !without && fe_graph_recall(p, g, &pc, &o);
+    double t1 = now_ms();
+    if (!known && !run_passes(p, g, &pc))
         return false;
-    }
-    for (int i = 0; i < count; i++)
-        add_stage(&p->p, reports[i].name, reports[i].ms);
-    cg_options o = fe_codegen_options(ctx);
-    double before = now_ms();
+    double t2 = now_ms();
     bool found = fe_cache_load(p, &o);
-    add_stage(&p->p, "cache", now_ms() - before);
-    return found || generate_code(p, &o);
+    add_stage(&p->p, "cache", now_ms() - t2 + t1 - t0);
+    if (!found && !generate_code(p, &o))
+        return false;
+    if (!known)
+        fe_graph_remember(p);
+    return true;
 }
 
 /* The captured tensor behind every input of the final graph; inputs keep their order through the passes. */

@@ -75,11 +75,12 @@ struct tdm_program {
     tdm_graph graph; /* borrowed view of p.graph for inspect.h */
     ir_ref *map;     /* source node -> final node */
     uint32_t map_count;
-    tdm_tensor **bound; /* captured tensor of input i of the final graph, or NULL; held */
-    int rng_input;      /* index of the hidden input, -1 */
-    int users;          /* executions alive */
-    rt_store_key key;
-    char cache[512]; /* what the disk cache did: "hit", "miss (no entry)", "off" */
+    tdm_tensor **bound;       /* captured tensor of input i of the final graph, or NULL; held */
+    int rng_input;            /* index of the hidden input, -1 */
+    int users;                /* executions alive */
+    rt_store_key key, passes; /* passes: of what they made of the source graph */
+    bool worth_keeping;       /* that */
+    char cache[512];          /* what the disk cache did: "hit", "miss (no entry)", "off" */
 };
 
 struct tdm_exec {
@@ -155,9 +156,16 @@ pass_context fe_pass_context(tdm_context *ctx);
 unsigned fe_freedoms(const tdm_context *ctx); /* IR_FREE bits: none if strict */
 
 /* ---- compiled programs on disk (cache.c) ---- */
-void fe_cache_open(tdm_context *ctx); /* finds the folder */
+void fe_cache_open(tdm_context *ctx);                     /* finds the folder */
+void fe_cache_options(ir_digest *d, const cg_options *o); /* whatever changes code */
 bool fe_cache_load(tdm_program *p, const cg_options *o);
 /* build: of the code generation that made m */
 void fe_cache_keep(tdm_program *p, const cg_options *o, const rt_image *m, const char *build);
+
+/* What the passes make of big graphs (cache_graph.c).  recall: p's graph and map are as after the passes;
+ * false and nothing where it isn't known.  remember: for the next time, where recall has seen that it pays.
+ */
+bool fe_graph_recall(tdm_program *p, const ir_graph *g, const pass_context *pc, const cg_options *o);
+void fe_graph_remember(tdm_program *p);
 
 #endif

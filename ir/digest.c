@@ -164,3 +164,31 @@ void ir_digest_graph(ir_digest *d, const ir_graph *g)
         add_chain(d, &g->kernels.chains[i]);
     add_buffers(d, &g->buffers);
 }
+
+static void add_text(ir_digest *d, const char *s)
+{
+    ir_digest_int(d, s != NULL);
+    ir_digest_add(d, s, s ? strlen(s) : 0);
+}
+
+void ir_digest_source(ir_digest *d, const ir_graph *g)
+{
+    ir_digest_graph(d, g);
+    add_text(d, g->name);
+    ir_digest_int(d, (int64_t)g->random_count);
+    ir_digest_int(d, g->symbol_count);
+    for (int i = 0; i < g->symbol_count; i++)
+        add_text(d, g->symbols[i]);
+    for (ir_ref r = 0; r < g->count; r++) {
+        const ir_node *n = &g->nodes[r];
+        add_text(d, n->loc.file);
+        ir_digest_int(d, n->loc.line);
+        add_text(d, n->region);
+        if (n->op == IR_input || n->op == IR_variable)
+            add_text(d, n->attrs->leaf.name);
+        if (n->op == IR_constant)
+            ir_digest_add(d, n->attrs->constant.data, n->attrs->constant.bytes);
+    }
+    for (int i = 0; i < g->output_count; i++)
+        add_text(d, g->outputs[i].name);
+}

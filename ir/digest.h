@@ -1,6 +1,6 @@
-/* ir/digest.h: a 128-bit fingerprint of bytes, and of everything in a graph that its compiled code depends
- * on. Against accidents, not against people: two graphs of one fingerprint are not to be met, but can be
- * made. */
+/* ir/digest.h: a 128-bit fingerprint of bytes, of everything in a graph that its compiled code depends on,
+ * and of everything in a graph. Against accidents, not against people: two graphs of one fingerprint are not
+ * to be met, but can be made. */
 #ifndef TANDEM_IR_DIGEST_H
 #define TANDEM_IR_DIGEST_H
 
@@ -19,5 +19,7 @@ void ir_digest_end(ir_digest *d);
 /* Nodes with their types, attributes and operands, inputs, results, kernels and buffers.  Not the names of
  * inputs and results, where nodes come from, nor what constants hold that code reads from memory. */
 void ir_digest_graph(ir_digest *d, const ir_graph *g);
+/* All of that and the rest too: equal graphs are the same to every pass, and to who looks at the result. */
+void ir_digest_source(ir_digest *d, const ir_graph *g);
 
 #endif

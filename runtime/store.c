@@ -1,6 +1,6 @@
 /* runtime/store.c: reading and writing one file of the store (store.h).
  *
- *   PROGRAM-CPU-VERSION.tdo      three fingerprints, in hexadecimal
+ *   PROGRAM-CPU-VERSION.tdo      three fingerprints, in hexadecimal; of a graph .tdg
  *
  *   "tandemo\1" | program, cpu, version | size of the rest | its fingerprint | the rest
  *
@@ -24,7 +24,7 @@ static const char magic[8] = {'t', 'a', 'n', 'd', 'e', 'm', 'o', 1};
 
 typedef struct header {
     char magic[8];
-    rt_store_key key;
+    ir_digest program, cpu, version;
     uint64_t size;
     ir_digest check;
 } header;
@@ -49,9 +49,14 @@ char *rt_store_path(const char *folder, const rt_store_key *k, const char *end)
     return path;
 }
 
+static const char *ending(const rt_store_key *k)
+{
+    return k->kind == RT_STORE_GRAPH ? RT_STORE_GRAPH_END : RT_STORE_PROGRAM_END;
+}
+
 static header describe(const rt_store_key *k, const unsigned char *bytes, size_t size)
 {
-    header h = {.key = *k, .size = size};
+    header h = {.program = k->program, .cpu = k->cpu, .version = k->version, .size = size};
 
     memcpy(h.magic, magic, sizeof magic);
     ir_digest_add(&h.check, bytes, size);
@@ -87,7 +92,7 @@ static unsigned char *read_whole(const rt_file *f, const rt_store_key *k, size_t
 
 rt_store_result rt_store_read(const char *folder, const rt_store_key *k, unsigned char **bytes, size_t *size)
 {
-    char *path = rt_store_path(folder, k, ".tdo");
+    char *path = rt_store_path(folder, k, ending(k));
     ir_error e = {0};
     rt_file f;
 
@@ -119,7 +124,7 @@ bool rt_store_write(const char *folder, const rt_store_key *k, const unsigned ch
                     size_t limit, ir_error *e)
 {
     header h = describe(k, bytes, size);
-    char *path = rt_store_path(folder, k, ".tdo"), *made = strdup(folder);
+    char *path = rt_store_path(folder, k, ending(k)), *made = strdup(folder);
     rt_new_file w;
 
     if (!path || !made)

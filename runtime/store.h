@@ -1,6 +1,6 @@
-/* runtime/store.h: a folder of compiled programs, shared by processes: the disk cache.  What can't be read,
- * is damaged or belongs to another is as good as absent; what can't be written is not kept.  Nothing here is
- * an error of the caller's work. */
+/* runtime/store.h: a folder of compiled programs and optimised graphs, shared by processes: the disk cache.
+ * What can't be read, is damaged or belongs to another is as good as absent; what can't be written is not
+ * kept.  Nothing here is an error of the caller's work. */
 #ifndef TANDEM_RT_STORE_H
 #define TANDEM_RT_STORE_H
 
@@ -8,9 +8,15 @@
 
 #define RT_STORE_BYTES ((size_t)256 << 20) /* kept, unless said otherwise */
 
+typedef enum {
+    RT_STORE_PROGRAM,
+    RT_STORE_GRAPH /* what the passes made of a graph */
+} rt_store_kind;
+
 /* What a file is the compiled program of: a graph and options, for a CPU, by a version of Tandem. */
 typedef struct rt_store_key {
     ir_digest program, cpu, version;
+    rt_store_kind kind;
 } rt_store_key;
 
 typedef enum {
@@ -30,9 +36,9 @@ rt_store_result rt_store_read(const char *folder, const rt_store_key *k, unsigne
 bool rt_store_write(const char *folder, const rt_store_key *k, const unsigned char *bytes, size_t size,
                     size_t limit, ir_error *e);
 
-/* Programs in the folder and their bytes; 0 if it is not there. */
-void rt_store_count(const char *folder, int *files, size_t *bytes);
-/* Removes every file that is a program or was to become one, and nothing else; how many. */
+/* Programs in the folder, and the bytes of all that is kept there; 0 if it is not there. */
+void rt_store_count(const char *folder, int *programs, size_t *bytes);
+/* Removes every file that is kept or was to be, and nothing else; how many programs. */
 int rt_store_clear(const char *folder);
 
 #endif

@@ -1,4 +1,4 @@
-/* runtime/store_files.c: which programs are in the store's folder, and which of them go.  A file's time of
+/* runtime/store_files.c: which files are in the store's folder, and which of them go.  A file's time of
  * modification is when it was last used.  Other processes add and remove files meanwhile: one that is gone is
  * no matter. */
 #include "runtime/store_files.h"
@@ -18,6 +18,7 @@ typedef struct entry {
     char name[RT_STORE_NAME + 32];
     struct timespec used;
     size_t bytes;
+    bool program;
 } entry;
 
 typedef struct listing {
@@ -26,17 +27,20 @@ typedef struct listing {
     size_t count, bytes;
 } listing;
 
-/* Hexadecimal digits and dashes, ".tdo" and, if it is still being written, more. */
-static bool is_ours(const char *name, bool *complete)
+/* Hexadecimal digits and dashes, the end and, if it is still being written, more. */
+static bool is_ours(const char *name, bool *complete, bool *program)
 {
-    size_t n = strspn(name, "0123456789abcdef-");
+    size_t n = strspn(name, "0123456789abcdef-"), end = sizeof RT_STORE_PROGRAM_END - 1;
 
-    *complete = strcmp(name + n, ".tdo") == 0;
-    return n == 66 && strlen(name) < sizeof((entry *)0)->name &&
-           (*complete || (strncmp(name + n, ".tdo.", 5) == 0 && strstr(name, ".tmp")));
+    *program = strncmp(name + n, RT_STORE_PROGRAM_END, end) == 0;
+    if (n != 66 || strlen(name) >= sizeof((entry *)0)->name ||
+        (!*program && strncmp(name + n, RT_STORE_GRAPH_END, end) != 0))
+        return false;
+    *complete = name[n + end] == 0;
+    return *complete || (name[n + end] == '.' && strstr(name, ".tmp"));
 }
 
-static bool add(listing *l, const char *name, const struct stat *st)
+static bool add(listing *l, const char *name, bool program, const struct stat *st)
 {
     if (l->count % 64 == 0) {
         entry *more = realloc(l->items, (l->count + 64) * sizeof *more);
@@ -46,6 +50,7 @@ static bool add(listing *l, const char *name, const struct stat *st)
     }
     entry *e = &l->items[l->count++];
     snprintf(e->name, sizeof e->name, "%s", name);
+    e->program = program;
     e->used = st->st_mtim;
     e->bytes = (size_t)st->st_size;
     l->bytes += e->bytes;
@@ -59,20 +64,20 @@ static bool drop(const listing *l, const char *name)
     return fd >= 0 && unlinkat(fd, name, 0) == 0;
 }
 
-/* All complete programs; what somebody began to write long ago is removed, or whatever was with `all`. */
+/* All complete files; what somebody began to write long ago is removed, or whatever was with `all`. */
 static listing list(const char *folder, bool all)
 {
     listing l = {.folder = opendir(folder)};
-    bool complete, going = l.folder != NULL;
+    bool complete, program, going = l.folder != NULL;
 
     for (const struct dirent *at; going && (at = readdir(l.folder));) {
         int fd = dirfd(l.folder);
         struct stat st;
-        if (!is_ours(at->d_name, &complete) || fd < 0 ||
+        if (!is_ours(at->d_name, &complete, &program) || fd < 0 ||
             fstatat(fd, at->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
             continue;
         if (complete)
-            going = add(&l, at->d_name, &st);
+            going = add(&l, at->d_name, program, &st);
         else if (all || time(NULL) - st.st_mtim.tv_sec > ABANDONED)
             drop(&l, at->d_name);
     }
@@ -99,7 +104,8 @@ rt_store_result rt_store_relative(const char *folder, const rt_store_key *k)
     enum { PROGRAM = 32, VERSION = 32 + 1 + 16 + 1 };
 
     for (size_t i = 0; path && i < l.count; i++)
-        if (strncmp(l.items[i].name, path + 1, PROGRAM) == 0) {
+        if (l.items[i].program == (k->kind == RT_STORE_PROGRAM) &&
+            strncmp(l.items[i].name, path + 1, PROGRAM) == 0) {
             bool same = strncmp(l.items[i].name + VERSION, path + 1 + VERSION, 16) == 0;
             if (found != RT_STORE_CPU)
                 found = same ? RT_STORE_CPU : RT_STORE_VERSION;
@@ -131,11 +137,13 @@ void rt_store_shrink(const char *folder, size_t limit)
     close_listing(&l);
 }
 
-void rt_store_count(const char *folder, int *files, size_t *bytes)
+void rt_store_count(const char *folder, int *programs, size_t *bytes)
 {
     listing l = list(folder, false);
 
-    *files = (int)l.count;
+    *programs = 0;
+    for (size_t i = 0; i < l.count; i++)
+        *programs += l.items[i].program;
     *bytes = l.bytes;
     close_listing(&l);
 }
@@ -146,7 +154,7 @@ int rt_store_clear(const char *folder)
     int removed = 0;
 
     for (size_t i = 0; i < l.count; i++)
-        removed += drop(&l, l.items[i].name);
+        removed += drop(&l, l.items[i].name) && l.items[i].program;
     close_listing(&l);
     return removed;
 }

@@ -5,6 +5,8 @@
 #include "runtime/store.h"
 
 enum { RT_STORE_NAME = 96 }; /* room for "/", the fingerprints and a 0 */
+#define RT_STORE_PROGRAM_END ".tdo"
+#define RT_STORE_GRAPH_END ".tdg"
 
 char *rt_store_path(const char *folder, const rt_store_key *k, const char *end); /* from malloc */
 void rt_store_touch(int fd);                                                     /* used now */

@@ -189,8 +189,8 @@ static void test_without_llvm(void **state)
     in_child("hit", false);
 }
 
-/* The one file of the cache: calls change(its path, its name). */
-static void with_file(void (*change)(const char *path, const char *name))
+/* Calls change(path, name) for every file of the cache; how many. */
+static int with_files(void (*change)(const char *path, const char *name))
 {
     DIR *d = opendir(folder);
     char path[512];
@@ -204,7 +204,7 @@ static void with_file(void (*change)(const char *path, const char *name))
             n++;
         }
     closedir(d);
-    assert_int_equal(n, 1);
+    return n;
 }
 
 static void cut(const char *path, const char *name)
@@ -248,7 +248,7 @@ static void test_misses(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         once(none, 5, "miss (no entry)", first);
-        with_file(cases[i].change);
+        assert_int_equal(with_files(cases[i].change), 1);
         once(none, 5, cases[i].why, y);
         assert_memory_equal(first, y, sizeof y);
         once(none, 5, "hit", y); /* replaced */
@@ -266,6 +266,111 @@ static void test_not_kept(void **state)
     (void)state;
     once((tdm_options){.cache = "/proc/no/such"}, 5, "miss (no entry), not kept: /proc/no/such: ", y);
     once((tdm_options){.cache_bytes = 100}, 5, "more than the cache may hold", y);
+}
+
+/* ---- big graphs: what the passes made of them ---- */
+
+/* So many sums, exponentials and products that the passes take longer than a file. */
+static built big_model(tdm_context *ctx, float first)
+{
+    float c[4] = {first, 2, 3, 4};
+    tdm_tensor *bias = tdm_from_data(ctx, TDM_F32, tdm_shape(4), c);
+    tdm_tensor *w = tdm_variable(numbers(ctx, tdm_shape(4, 4), 3), "w");
+    tdm_graph *g = tdm_graph_open(ctx, "big");
+    tdm_tensor *y = tdm_input(ctx, "x", TDM_F32, tdm_shape(4, 4));
+
+    for (int i = 0; i < 100; i++)
+        y = tdm_tanh(tdm_add(tdm_matmul(y, w), bias));
+    tdm_output(ctx, "y", y);
+    tdm_assign(w, tdm_mul_scalar(w, 0.5));
+    tdm_release(w);
+    return build_graph(ctx, g);
+}
+
+/* Compiles the big model; `recalled`: no pass ran.  The program's text, and the bits of a run. */
+static char *run_big(tdm_options o, float first, bool recalled, const char *said, float y[16])
+{
+    tdm_context *ctx = context_with(o);
+    built b = big_model(ctx, first);
+    bool passes = false;
+    double ms;
+
+    assert_fine(ctx);
+    for (int i = 0; tdm_program_stage(b.p, i, &ms); i++)
+        passes = passes || strcmp(tdm_program_stage(b.p, i, &ms), "fuse") == 0;
+    assert_int_equal(passes, !recalled);
+    assert_non_null(strstr(tdm_program_cache(b.p), said));
+    tdm_exec_bind(b.e, "x", numbers(ctx, tdm_shape(4, 4), 1));
+    tdm_exec_run(b.e);
+    tdm_read(tdm_exec_output(b.e, "y"), y, 16 * sizeof *y);
+    assert_fine(ctx);
+    char *text = tdm_graph_text(tdm_program_graph(b.p));
+    size_t used = strlen(text);
+    text = realloc(text, used + 16 * 1024);
+    for (int i = 0; i < 512; i++) /* where the nodes of the source went */
+        used += (size_t)sprintf(text + used, " %d", tdm_program_map(b.p, i));
+    free_built(&b);
+    close_context(ctx);
+    return text;
+}
+
+static void test_big_graph(void **state)
+{
+    float first[16], y[16];
+    tdm_options none = {0};
+
+    (void)state;
+    char *made = run_big(none, 1, false, "miss (no entry)", first);
+    char *read = run_big(none, 1, true, "hit", y);
+    assert_string_equal(made, read); /* with names, lines, kernels and buffers */
+    assert_memory_equal(first, y, sizeof y);
+    free(read);
+    free(run_big(none, 7, false, "hit", y)); /* another constant, the same code */
+    assert_true(memcmp(first, y, sizeof y) != 0);
+    free(run_big(none, 1, true, "hit", y));
+    assert_memory_equal(first, y, sizeof y);
+    free(run_big((tdm_options){.memory_budget = 4096}, 1, false, "", y));
+    free(run_big((tdm_options){.threads = 2}, 1, false, "miss", y));
+    free(run_big((tdm_options){.width = 4}, 1, false, "miss", y));
+    free(run_big((tdm_options){.numerics = TDM_FAST}, 1, false, "miss", y));
+    free(run_big((tdm_options){.cache = "off"}, 1, false, "off", y));
+    free(made);
+}
+
+static void damage(const char *path, const char *name)
+{
+    if (strstr(name, ".tdg"))
+        assert_int_equal(truncate(path, 3000), 0);
+}
+
+static void drop_program(const char *path, const char *name)
+{
+    if (strstr(name, ".tdo"))
+        assert_int_equal(unlink(path), 0);
+}
+
+/* Without the one the other is still good; both are back afterwards. */
+static void test_big_graph_alone(void **state)
+{
+    static void (*const change[])(const char *path, const char *name) = {damage, drop_program};
+    static const char *const said[] = {"hit", "miss (no entry)"};
+    float first[16], y[16];
+    int n;
+    size_t bytes;
+
+    (void)state;
+    free(run_big((tdm_options){0}, 1, false, "miss (no entry)", first));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(with_files(change[i]), 2);
+        free(run_big((tdm_options){0}, 1, i == 1, said[i], y));
+        assert_memory_equal(first, y, sizeof y);
+        free(run_big((tdm_options){0}, 1, true, "hit", y));
+        assert_memory_equal(first, y, sizeof y);
+    }
+    tdm_context *ctx = context_with((tdm_options){0});
+    tdm_cache_count(ctx, &n, &bytes);
+    assert_int_equal(n, 1);
+    close_context(ctx);
 }
 
 /* Several processes that want one program at once. */
@@ -332,7 +437,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CACHE_TEST(test_without_llvm), CACHE_TEST(test_hit),       CACHE_TEST(test_misses),
         CACHE_TEST(test_not_kept),     CACHE_TEST(test_processes), CACHE_TEST(test_environment),
-        CACHE_TEST(test_custom),
+        CACHE_TEST(test_custom),       CACHE_TEST(test_big_graph), CACHE_TEST(test_big_graph_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

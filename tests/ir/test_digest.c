@@ -11,7 +11,7 @@
 
 #include "ir/digest.h"
 
-static ir_digest digest_of(const char *text)
+static ir_digest digest_by(void (*take)(ir_digest *d, const ir_graph *g), const char *text)
 {
     ir_error e = {0};
     ir_digest d = {0};
@@ -19,10 +19,20 @@ static ir_digest digest_of(const char *text)
 
     if (!g)
         fail_msg("%s", e.text);
-    ir_digest_graph(&d, g);
+    take(&d, g);
     ir_digest_end(&d);
     ir_graph_free(g);
     return d;
+}
+
+static ir_digest digest_of(const char *text)
+{
+    return digest_by(ir_digest_graph, text);
+}
+
+static ir_digest source_digest_of(const char *text)
+{
+    return digest_by(ir_digest_source, text);
 }
 
 static bool same(ir_digest a, ir_digest b)
@@ -92,6 +102,34 @@ static void test_shapes(void **state)
             assert_false(same(digest_of(texts[i]), digest_of(texts[j])));
 }
 
+/* What passes hand on counts in a source: places, regions, names; and the data of every constant. */
+static void test_sources(void **state)
+{
+    static const char *const texts[] = {
+        GRAPH("x", DATA, SUM, "k0_sum", MEMORY("x", "output 0")),
+        GRAPH("z", DATA, SUM, "k0_sum", MEMORY("z", "output 0")),
+        GRAPH("x", "data=[-0x1p+0,0x1p+1,0x1p+2]", SUM, "k0_sum", MEMORY("x", "output 0")),
+        "graph @g(%x: f32[4]) -> (f32[4]) {\n  %1 = exp %x : f32[4]\n  return y: %1\n}\n",
+        "graph @h(%x: f32[4]) -> (f32[4]) {\n  %1 = exp %x : f32[4]\n  return y: %1\n}\n",
+        "graph @g(%x: f32[4]) -> (f32[4]) {\n  %1 = exp %x : f32[4]\n  return z: %1\n}\n",
+        "graph @g(%x: f32[4]) -> (f32[4]) {\n  %1 = exp %x : f32[4]\n  return y: %1\n  random 4\n}\n",
+        "graph @g(%x: f32[4]) -> (f32[4]) {\n  %1 = exp %x : f32[4] ; a.c:1\n  return y: %1\n}\n",
+        "graph @g(%x: f32[4]) -> (f32[4]) {\n  %1 = exp %x : f32[4] ; a.c:2\n  return y: %1\n}\n",
+        "graph @g(%x: f32[4]) -> (f32[4]) {\n  %1 = exp %x : f32[4] ; b.c:1\n  return y: %1\n}\n",
+        "graph @g(%x: f32[4]) -> (f32[4]) {\n  %1 = exp %x : f32[4] ; a.c:1 in gelu\n  return y: %1\n}\n",
+    };
+    enum { COUNT = sizeof texts / sizeof *texts };
+    ir_digest d[COUNT];
+
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        d[i] = source_digest_of(texts[i]);
+        assert_true(same(d[i], source_digest_of(texts[i])));
+        for (int j = 0; j < i; j++)
+            assert_false(same(d[i], d[j]));
+    }
+}
+
 /* Pieces are told apart, not only the bytes they make up; a single bit anywhere counts. */
 static void test_bytes(void **state)
 {
@@ -121,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_graphs),
         cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_sources),
         cmocka_unit_test(test_bytes),
     };
 

@@ -35,7 +35,7 @@ static int remove_folder(void **state)
 
 static rt_store_key key(uint64_t program, uint64_t cpu, uint64_t version)
 {
-    return (rt_store_key){{program, ~program}, {cpu, 1}, {version, 2}};
+    return (rt_store_key){.program = {program, ~program}, .cpu = {cpu, 1}, .version = {version, 2}};
 }
 
 static const char contents[] = "compiled code, as far as the store can tell";
@@ -190,6 +190,36 @@ static void test_limit(void **state)
     assert_int_equal(get(1, 2, 3), RT_STORE_HIT);
 }
 
+/* A graph is kept under a program's key too, counts and goes with the programs, but is none. */
+static void test_graphs(void **state)
+{
+    rt_store_key k = key(1, 2, 3);
+    ir_error e = {0};
+    unsigned char *bytes = NULL;
+    size_t size;
+    int n;
+
+    (void)state;
+    k.kind = RT_STORE_GRAPH;
+    assert_true(put(1, 2, 3, RT_STORE_BYTES));
+    assert_int_equal(rt_store_read(folder, &k, &bytes, &size), RT_STORE_NONE);
+    assert_true(rt_store_write(folder, &k, (const unsigned char *)"graph", 5, RT_STORE_BYTES, &e));
+    assert_int_equal(get(1, 2, 3), RT_STORE_HIT);
+    assert_int_equal(rt_store_read(folder, &k, &bytes, &size), RT_STORE_HIT);
+    assert_int_equal(size, 5);
+    assert_memory_equal(bytes, "graph", 5);
+    free(bytes);
+    rt_store_count(folder, &n, &size);
+    assert_int_equal(n, 1);
+    assert_int_equal(size, sizeof contents + 80 + 5 + 80);
+    assert_true(put(4, 2, 3, sizeof contents + 80)); /* the last that fits */
+    assert_int_equal(get(4, 2, 3), RT_STORE_HIT);
+    assert_int_equal(rt_store_read(folder, &k, &bytes, &size), RT_STORE_NONE);
+    assert_true(rt_store_write(folder, &k, (const unsigned char *)"graph", 5, RT_STORE_BYTES, &e));
+    assert_int_equal(rt_store_clear(folder), 1);
+    assert_int_equal(rt_store_read(folder, &k, &bytes, &size), RT_STORE_NONE);
+}
+
 /* Files that are not the store's stay; what a process that died left is removed. */
 static void test_other_files(void **state)
 {
@@ -281,7 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_round_trip), STORE_TEST(test_damaged),     STORE_TEST(test_not_ours),
         STORE_TEST(test_limit),      STORE_TEST(test_other_files), STORE_TEST(test_no_folder),
-        STORE_TEST(test_read_only),  STORE_TEST(test_processes),
+        STORE_TEST(test_read_only),  STORE_TEST(test_processes),   STORE_TEST(test_graphs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
