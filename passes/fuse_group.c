@@ -185,13 +185,43 @@ static uint32_t list_bases(fuse *f, ir_ref r, ir_ref *out)
     return count;
 }
 
-bool fuse_edges(fuse *f)
+/* Where the bases of nodes were listed before some roles changed, and which nodes may have others now. */
+typedef struct old_bases {
+    const uint32_t *at;
+    const ir_ref *base;
+    const bool *changed;
+} old_bases;
+
+/* The bases of node r, from the old list where that still holds; out NULL: only counts. */
+static uint32_t take_bases(fuse *f, const old_bases *was, ir_ref r, ir_ref *out)
+{
+    if (f->role[r] != FUSE_OWNED) {
+        return 0;
+    }
+    if (!was->at || was->changed[r]) {
+        return list_bases(f, r, out);
+    }
+    uint32_t count = was->at[r + 1] - was->at[r];
+
+    if (out && count) {
+        memcpy(out, was->base + was->at[r], count * sizeof *out);
+    }
+    return count;
+}
+
+/* Fills base and user, and where each node's entries begin. */
+static bool link_edges(fuse *f, const old_bases *was)
 {
     uint32_t n = f->g->count, total = 0;
 
+    f->base_at = ir_arena_alloc(f->mem, (n + 1) * sizeof *f->base_at);
+    f->user_at = ir_arena_alloc(f->mem, (n + 1) * sizeof *f->user_at);
+    if (!f->base_at || !f->user_at) {
+        return fuse_out_of_memory(f);
+    }
     for (ir_ref r = 0; r < n; r++) {
         f->base_at[r] = total;
-        total += f->role[r] == FUSE_OWNED ? list_bases(f, r, NULL) : 0;
+        total += take_bases(f, was, r, NULL);
     }
     f->base_at[n] = total;
     f->base = ir_arena_alloc(f->mem, (total + 1) * sizeof *f->base);
@@ -199,11 +229,8 @@ bool fuse_edges(fuse *f)
     if (!f->base || !f->user) {
         return fuse_out_of_memory(f);
     }
-    memset(f->user_at, 0, (n + 1) * sizeof *f->user_at);
     for (ir_ref r = 0; r < n; r++) {
-        if (f->role[r] == FUSE_OWNED) {
-            list_bases(f, r, f->base + f->base_at[r]);
-        }
+        take_bases(f, was, r, f->base + f->base_at[r]);
         for (uint32_t i = f->base_at[r]; i < f->base_at[r + 1]; i++) {
             f->user_at[f->base[i] + 1]++;
         }
@@ -222,6 +249,21 @@ bool fuse_edges(fuse *f)
     }
     f->user_at[n] = total;
     return true;
+}
+
+bool fuse_edges_without(fuse *f, const ir_ref *freed, int count)
+{
+    bool *changed = ir_arena_alloc(f->mem, f->g->count * sizeof *changed);
+
+    if (!changed) {
+        return fuse_out_of_memory(f);
+    }
+    for (int i = 0; i < count; i++) { /* who reads them looks through them now */
+        for (uint32_t j = f->user_at[freed[i]]; j < f->user_at[freed[i] + 1]; j++) {
+            changed[f->user[j]] = true;
+        }
+    }
+    return link_edges(f, &(old_bases){f->base_at, f->base, changed});
 }
 
 /* ---- kernels of groups ------------------------------------------------------------------------------- */
@@ -496,5 +538,5 @@ bool fuse_open(fuse *f, const ir_graph *g, ir_error *err)
         f->group[r] = f->group_count;
         f->groups[f->group_count++] = m;
     }
-    return fuse_edges(f);
+    return link_edges(f, &(old_bases){0});
 }

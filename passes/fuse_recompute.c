@@ -142,13 +142,10 @@ static bool apply(fuse *f, ir_ref v, const formula *e, int readers)
     fuse_group was = f->groups[own], now = was;
     uint32_t *base_at = f->base_at, *user_at = f->user_at;
     ir_ref *base = f->base, *user = f->user;
-    size_t at_bytes = (f->g->count + 1) * sizeof *base_at;
     bool legal = true;
 
     now.nodes = ir_arena_alloc(f->mem, (size_t)was.count * sizeof *now.nodes);
-    f->base_at = ir_arena_alloc(f->mem, at_bytes);
-    f->user_at = ir_arena_alloc(f->mem, at_bytes);
-    if (!now.nodes || !f->base_at || !f->user_at) {
+    if (!now.nodes) {
         return fuse_out_of_memory(f);
     }
     for (int i = 0; i < e->inside_count; i++) {
@@ -162,7 +159,7 @@ static bool apply(fuse *f, ir_ref v, const formula *e, int readers)
     }
     now.merged = now.count == 0;
     f->groups[own] = now;
-    if (!fuse_edges(f)) {
+    if (!fuse_edges_without(f, e->inside, e->inside_count)) {
         return false;
     }
     legal = still_legal(f, own);
