@@ -35,7 +35,7 @@ static int count_of(const cg_tile *t)
 
 static sums none(const cg_tile *t)
 {
-    sums s;
+    sums s = {0};
 
     for (int i = 0; i < count_of(t); i++)
         s.v[i] = cg_real(t->p->k->c, t->p->dtype, 0);
@@ -44,7 +44,7 @@ static sums none(const cg_tile *t)
 
 static sums add(const cg_tile *t, const sums *x, const sums *z)
 {
-    sums s;
+    sums s = {0};
 
     for (int i = 0; i < count_of(t); i++)
         s.v[i] = LLVMBuildFAdd(t->p->k->c->b, x->v[i], z->v[i], "");
@@ -54,7 +54,7 @@ static sums add(const cg_tile *t, const sums *x, const sums *z)
 /* Step k + u of the partial sum s. */
 static sums step(cg_tile *t, LLVMValueRef k, int u, sums s)
 {
-    LLVMValueRef column[CG_TREE_SUMS];
+    LLVMValueRef column[CG_TREE_SUMS] = {0};
 
     for (int j = 0; j < t->vectors; j++)
         column[j] = cg_tile_column(t, k, j, u);
@@ -102,7 +102,7 @@ static LLVMValueRef place(const cg_tile *t, LLVMValueRef memory, LLVMValueRef nu
 
 static sums read(const cg_tile *t, LLVMValueRef memory, LLVMValueRef number)
 {
-    sums s;
+    sums s = {0};
 
     for (int i = 0; i < count_of(t); i++) {
         s.v[i] = LLVMBuildLoad2(t->p->k->c->b, cg_product_vector(t->p), place(t, memory, number, i), "");
