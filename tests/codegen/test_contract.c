@@ -30,8 +30,9 @@ static const product products[] = {
     {1, 9, 20, 1100, false, true},  {2, 300, 10, 520, false, false}, {1, 8, 90, 1030, false, true},
     {1, 40, 49, 512, false, true},  {1, 70, 96, 10, true, false},    {1, 1, 77, 1100, false, true},
     {1, 150, 150, 70, true, false}, {2, 131, 137, 600, true, false}, {1, 230, 141, 1100, true, true},
-    {1, 61, 300, 513, true, false}, {1, 2, 70, 513, false, true},    {2, 3, 65, 512, false, true},
-    {1, 300, 2, 533, false, false}, {2, 200, 1, 257, false, false},  {1, 1, 101, 1024, false, true},
+    {1, 61, 300, 513, true, false}, {1, 256, 150, 70, true, false},  {1, 2, 70, 513, false, true},
+    {2, 3, 65, 512, false, true},   {1, 300, 2, 533, false, false},  {2, 200, 1, 257, false, false},
+    {1, 1, 101, 1024, false, true},
 };
 enum { PRODUCTS = sizeof products / sizeof *products };
 
