@@ -18,12 +18,16 @@ static int64_t b_step(const cg_product *p)
     return p->mode == CG_B_DIRECT ? p->b.k : panel_width(p);
 }
 
+static int64_t b_offset(const cg_product *p, int j)
+{
+    return p->mode == CG_B_DIRECT ? cg_product_vector_offset(p, j) : (int64_t)j * p->k->c->lanes;
+}
+
 static LLVMValueRef load_b(cg_tile *t, LLVMValueRef at, int u, int j)
 {
     cg_product *p = t->p;
     cg *c = p->k->c;
-    int64_t lane = p->mode == CG_B_DIRECT ? cg_product_vector_offset(p, j) : (int64_t)j * c->lanes;
-    int64_t offset = u * b_step(p) + lane;
+    int64_t offset = u * b_step(p) + b_offset(p, j);
 
     if (p->mode == CG_B_DIRECT) {
         p->k->mask = j == t->vectors - 1 ? cg_const_mask(p->k, t->panel->active) : NULL;
@@ -51,18 +55,19 @@ LLVMValueRef cg_tile_row(cg_tile *t, LLVMValueRef k, int i, int u)
     return cg_splat(c, cg_load_scalar(c, at, p->dtype));
 }
 
-/* The lines that the tile reads p->ahead steps later: the first of several tiles brings a panel near. */
+/* The lines that the tile reads p->ahead steps later: the first of several tiles brings a panel near, the
+ * others find it in the second cache. */
 static void prefetch_lines(const cg_tile *t, LLVMValueRef at, int u)
 {
     const cg_product *p = t->p;
     cg *c = p->k->c;
+    int per_line = CG_LINE / (int)ir_dtype_size(p->dtype) / c->lanes;
     LLVMTypeRef ptr = LLVMPointerTypeInContext(c->ctx, 0), i32 = LLVMInt32TypeInContext(c->ctx);
     LLVMValueRef read = LLVMConstInt(i32, 0, 0), near = LLVMConstInt(i32, 3, 0),
                  data = LLVMConstInt(i32, 1, 0);
 
-    for (int j = 0; j < t->vectors; j += (int)p->b.group / c->lanes) {
-        int64_t offset = (u + p->ahead) * b_step(p) + cg_product_vector_offset(p, j);
-        LLVMValueRef line = cg_product_at(p, at, cg_i64(c, offset));
+    for (int j = 0; j < t->vectors; j += per_line > 1 ? per_line : 1) {
+        LLVMValueRef line = cg_product_at(p, at, cg_i64(c, (u + p->ahead) * b_step(p) + b_offset(p, j)));
         cg_intrinsic(c, "llvm.prefetch", &ptr, 1, (LLVMValueRef[]){line, read, near, data}, 4);
     }
 }
@@ -254,6 +259,23 @@ static void finish_sums(cg_tile *t, LLVMValueRef row)
     cg_forget_level(p->k, 1);
 }
 
+/* Asks for where the tile's results go and what is added to them, while its chains run. */
+static void prefetch_places(cg_tile *t, LLVMValueRef row)
+{
+    cg_product *p = t->p;
+    cg_kernel *k = p->k;
+
+    if (p->m > 1)
+        k->home[p->m_dim] = LLVMGetInsertBlock(k->c->b);
+    for (int i = 0; i < t->rows; i++) {
+        at_columns(t, 0);
+        if (p->m > 1)
+            k->index[p->m_dim] = cg_product_add(p, row, cg_i64(k->c, i));
+        cg_prefetch_here(k, (int64_t)t->vectors * k->c->lanes);
+    }
+    cg_forget_level(k, 1);
+}
+
 /* Where the tile reads A: in place, or the unit's copy. */
 static void find_rows(cg_tile *t, LLVMValueRef row, LLVMValueRef row_in_unit)
 {
@@ -285,6 +307,7 @@ void cg_product_tile(cg_product *p, const cg_panel *panel, LLVMValueRef row, LLV
         LLVMValueRef b = cg_product_add(p, p->b.unit, cg_product_scale(p, panel->k0, p->b.k));
         t.b = cg_product_at(p, p->b.base, cg_product_add(p, b, cg_product_column(p, panel, 0)));
     }
+    prefetch_places(&t, row);
     if (p->tree)
         cg_tile_tree(&t);
     else

@@ -399,32 +399,37 @@ LLVMValueRef cg_load_term(cg_kernel *k, int t)
     return load_lanes(k, cg_element(k->c, p, d, scaled(k->c, k->index[k->vector_dim], stride)), d, stride);
 }
 
-/* Whether the term is read from memory, one element after another along the run, differently at each index of
- * dim. */
-static bool is_stream(const cg_kernel *k, int t, int dim)
+/* Whether the term is one of memory, one element after another along the run, of a buffer worth asking for.
+ */
+static bool is_stream(const cg_kernel *k, int t, cg_term_kind kind)
 {
     const cg_term *e = &k->terms[t];
     int64_t stride;
 
-    return e->kind == CG_T_LOAD && e->uses >> dim & 1 && cg_term_varies(k, t) &&
-           run_stride(k, &e->map, &stride) && stride == 1 &&
+    return e->kind == kind && cg_term_varies(k, t) && run_stride(k, &e->map, &stride) && stride == 1 &&
            ir_type_bytes(&k->g->nodes[e->node].type) >= PREFETCH_FROM;
 }
 
-static void prefetch_term(cg_kernel *k, int t, int64_t bytes_ahead)
+/* The lines of `bytes` bytes from `ahead` bytes behind the term's current place on. */
+static void prefetch_lines(cg_kernel *k, int t, int64_t ahead, int64_t bytes)
 {
     cg *c = k->c;
     ir_dtype d = (ir_dtype)k->g->nodes[k->terms[t].node].type.dtype;
     LLVMTypeRef ptr = pointer_type(c), i8 = LLVMInt8TypeInContext(c->ctx),
                 i32 = LLVMInt32TypeInContext(c->ctx);
     LLVMValueRef at = cg_element(c, outer_pointer(k, t), d, k->index[k->vector_dim]);
-    LLVMValueRef read = LLVMConstInt(i32, 0, 0), near = LLVMConstInt(i32, 3, 0),
+    LLVMValueRef write = LLVMConstInt(i32, k->terms[t].kind == CG_T_STORE, 0), near = LLVMConstInt(i32, 3, 0),
                  data = LLVMConstInt(i32, 1, 0);
 
-    for (int64_t i = 0; i < c->lanes * (int64_t)ir_dtype_size(d); i += LINE) {
-        LLVMValueRef offset = cg_i64(c, bytes_ahead + i), line = LLVMBuildGEP2(c->b, i8, at, &offset, 1, "");
-        cg_intrinsic(c, "llvm.prefetch", &ptr, 1, (LLVMValueRef[]){line, read, near, data}, 4);
+    for (int64_t i = 0; i < bytes; i += LINE) {
+        LLVMValueRef offset = cg_i64(c, ahead + i), line = LLVMBuildGEP2(c->b, i8, at, &offset, 1, "");
+        cg_intrinsic(c, "llvm.prefetch", &ptr, 1, (LLVMValueRef[]){line, write, near, data}, 4);
     }
+}
+
+static int64_t term_size(const cg_kernel *k, int t)
+{
+    return (int64_t)ir_dtype_size((ir_dtype)k->g->nodes[k->terms[t].node].type.dtype);
 }
 
 void cg_prefetch(cg_kernel *k, int dim)
@@ -434,17 +439,23 @@ void cg_prefetch(cg_kernel *k, int dim)
     if (k->vector_dim < 0)
         return;
     for (int t = 0; t < k->term_count; t++)
-        streams += is_stream(k, t, dim);
+        streams += is_stream(k, t, CG_T_LOAD) && k->terms[t].uses >> dim & 1;
     if (!streams)
         return;
     for (int t = 0; t < k->term_count; t++) {
-        int64_t step = k->terms[t].map.stride[dim] *
-                       (int64_t)ir_dtype_size((ir_dtype)k->g->nodes[k->terms[t].node].type.dtype);
-        if (!is_stream(k, t, dim) || step <= 0 || step > PREFETCH_MOST)
+        int64_t step = k->terms[t].map.stride[dim] * term_size(k, t);
+        if (!is_stream(k, t, CG_T_LOAD) || step <= 0 || step > PREFETCH_MOST)
             continue;
         int64_t ahead = in_run(k, dim) ? PREFETCH_NEAR : PREFETCH_MOST / 2 / streams;
-        prefetch_term(k, t, ahead < step ? step : ahead / step * step);
+        prefetch_lines(k, t, ahead < step ? step : ahead / step * step, k->c->lanes * term_size(k, t));
     }
+}
+
+void cg_prefetch_here(cg_kernel *k, int64_t n)
+{
+    for (int t = 0; t < k->term_count && k->vector_dim >= 0; t++)
+        if (is_stream(k, t, CG_T_LOAD) || is_stream(k, t, CG_T_STORE))
+            prefetch_lines(k, t, 0, n * term_size(k, t));
 }
 
 LLVMValueRef cg_linear(cg_kernel *k, const ir_map *m)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # train cora: both engines agree to the last bit; files that are missing or damaged are refused by file and line.
 # ctest-timeout: 600
+# ctest-labels: release-only
 . "$(dirname "$0")/lib_cli.sh"
 
 refused "expected --data DIR" train cora

@@ -2,6 +2,7 @@
 # train shakespeare: both engines agree to the last bit, also in what the model writes; files that are missing, short
 # or not text are refused.
 # ctest-timeout: 600
+# ctest-labels: release-only
 . "$(dirname "$0")/lib_cli.sh"
 
 refused "expected --data DIR" train shakespeare
