@@ -125,7 +125,8 @@ enum {
     PANEL_BYTES = 24 * 1024,
     ROWS_BYTES = 192 * 1024,
     NEAR_BYTES = 256 * 1024,
-    MOST_PANELS = 8
+    MOST_PANELS = 8,
+    LONG_TREE = 1024
 };
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -262,6 +263,8 @@ static void choose_rows(cg_product *p, int64_t outer)
         p->mb = p->m;
     if (slice_rows(p))
         p->mb = slice_rows(p);
+    if (p->tree && p->depth >= LONG_TREE) /* tiles share nothing: each may go to another thread */
+        p->mb = p->mr;
 }
 
 /* Rows of A side by side: whether the lines of which a tile uses a part stay near for the tiles beside it.
