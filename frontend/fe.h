@@ -22,7 +22,7 @@
 /* A leaf of a graph under definition: a captured tensor, an input or an inner tensor that collects a
  * gradient. */
 typedef struct fe_capture {
-    tdm_tensor *tensor; /* held; NULL for plain inputs */
+    tdm_tensor *tensor; /* held, by value only until the graph is closed; NULL for plain inputs */
     ir_ref leaf;        /* the node that stands for it; a constant's for captures by value */
     ir_ref current;     /* what reads see: the leaf, or the value last assigned */
     ir_ref grad;        /* the graph's .grad: IR_NONE for none */

@@ -6,6 +6,7 @@
 
 #include "frontend/fe.h"
 #include "ir/emit.h"
+#include "ir/shared.h"
 
 static const tdm_loc nowhere = {NULL, 0};
 
@@ -129,21 +130,37 @@ static void fresh_name(const tdm_graph *g, const tdm_tensor *t, char name[64])
         }
 }
 
+/* t's value now, which the context's threads copy: weights may be most of the memory that there is. */
+static ir_ref capture_value(tdm_graph *g, tdm_tensor *t, tdm_loc at)
+{
+    size_t bytes = ir_type_bytes(&t->a.type);
+    ir_shared *s = ir_shared_new(bytes);
+    ir_attrs a = {.type = t->a.type};
+
+    if (!s || rt_copy_out(t, ir_shared_data(s)) != IR_OK) {
+        ir_shared_release(s);
+        fe_fail(g->ctx, at, IR_ENOMEM, "graph '%s': out of memory for a constant of %zu bytes", g->g->name,
+                bytes);
+        return IR_NONE;
+    }
+    a.constant.data = ir_shared_data(s);
+    a.constant.bytes = bytes;
+    a.constant.shared = s;
+    ir_val v = ir_emit(&g->g->sink, IR_constant, &a, NULL, 0);
+    ir_shared_release(s);
+    fe_capture *c = v ? fe_capture_add(g, t, ir_ref_of(v)) : NULL;
+    if (c)
+        c->by_value = true;
+    return v ? ir_ref_of(v) : IR_NONE;
+}
+
 static ir_ref capture(tdm_graph *g, tdm_tensor *t, tdm_loc at)
 {
     char name[64];
     bool by_reference = t->requires_grad || t->variable;
 
-    if (!by_reference) {
-        tdm_tensor *flat = rt_contiguous(t);
-        ir_val v = flat ? ir_e_constant(&g->g->sink, &t->a.type, flat->a.data, false) : 0;
-        if (!v)
-            return IR_NONE;
-        fe_capture *c = fe_capture_add(g, t, ir_ref_of(v));
-        if (c)
-            c->by_value = true;
-        return ir_ref_of(v);
-    }
+    if (!by_reference)
+        return capture_value(g, t, at);
     if (t->grad_fn) {
         fe_fail(g->ctx, at, IR_ESTATE,
                 "graph '%s': a tensor computed eagerly from parameters is used: detach it, or compute it "
@@ -245,6 +262,16 @@ tdm_status tdm_output(tdm_context *ctx, const char *name, tdm_tensor *t, tdm_loc
     return tdm_error_code(ctx);
 }
 
+/* Tensors captured by value were held so that each is copied once.  Nothing is captured any more. */
+static void drop_copied(tdm_graph *g)
+{
+    for (int i = 0; i < g->capture_count; i++)
+        if (g->captures[i].by_value) {
+            rt_release(g->captures[i].tensor);
+            g->captures[i].tensor = NULL;
+        }
+}
+
 tdm_status tdm_graph_close(tdm_context *ctx)
 {
     if (!ctx)
@@ -254,6 +281,7 @@ tdm_status tdm_graph_close(tdm_context *ctx)
     tdm_graph *g = ctx->open;
     g->closed = true;
     ctx->open = NULL;
+    drop_copied(g);
     if (ctx->checkpoint_depth)
         return fe_fail(ctx, nowhere, IR_ESTATE, "graph_close: graph '%s' has a checkpointed region open",
                        g->g->name);

@@ -4,6 +4,7 @@
  *   storage  the memory behind one or more views; counted references; the version of in-place changes
  *
  * A small storage (<= 4 KiB) is one block: header, then data.  Live and peak bytes count data only. */
+#include "runtime/compute.h"
 #include "runtime/eager.h"
 
 #include <string.h>
@@ -243,11 +244,17 @@ void rt_release(tdm_tensor *t)
 
 ir_status rt_copy_elements(const rt_engine *e, const rt_array *x, void *data)
 {
+    enum { MANY_BYTES = 1 << 18 };
+    size_t bytes = ir_type_bytes(&x->type);
     rt_array y;
     ir_attrs a;
 
     if (rt_array_is_contiguous(x)) {
-        memcpy(data, x->data, ir_type_bytes(&x->type));
+        if (bytes < MANY_BYTES) {
+            memcpy(data, x->data, bytes);
+        } else {
+            rt_copy(e, x, data); /* by several threads: a new copy has to be mapped too */
+        }
         return IR_OK;
     }
     memset(&a, 0, sizeof a); /* a reshape to the same shape copies in row-major order */
