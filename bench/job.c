@@ -92,9 +92,18 @@ static void define(bench_job *j)
     tdm_graph_close(j->ctx);
 }
 
+static void release_params(bench_job *j)
+{
+    for (int i = 0; i < j->n_params; i++)
+        tdm_release(j->params[i]);
+    j->n_params = 0;
+}
+
 static bool ready_static(bench_job *j)
 {
     define(j);
+    if (j->w->kind != BENCH_TRAIN) /* the graph has their values */
+        release_params(j);
     j->program = tdm_compile(j->graph, NULL);
     j->exec = tdm_exec_new(j->program);
     for (int i = 0; i < j->n_inputs && j->exec; i++)
@@ -194,7 +203,9 @@ bench_job *bench_job_new(tdm_context *ctx, const bench_workload *w, bool eager, 
     if (!j)
         return NULL;
     *j = (bench_job){.ctx = ctx, .w = w, .eager = eager};
+    tdm_scope_open(ctx);
     bool ok = make_tensors(j);
+    tdm_scope_close(ctx);
     double start = now();
     if (ok && eager)
         ready_eager(j);
@@ -239,8 +250,7 @@ void bench_job_free(bench_job *j)
     tdm_optimizer_free(j->opt);
     for (int i = 0; i < j->n_inputs; i++)
         tdm_release(j->inputs[i]);
-    for (int i = 0; i < j->n_params; i++)
-        tdm_release(j->params[i]);
+    release_params(j);
     free(j->params);
     tdm_release(j->dy);
     tdm_release(j->losses);

@@ -203,6 +203,7 @@ static tdm_program *compile(tdm_graph *source, const char *const *dims, const ch
     }
     p->ctx = ctx;
     const ir_graph *g = special ? special : source->g;
+    rt_context_trim(&ctx->rt); /* weights that were captured and released: compiling needs their memory */
     bool ok = build(p, g, without) && bind_captures(p, source, g);
     p->graph = (tdm_graph){.ctx = ctx, .g = p->p.graph, .rng = IR_NONE, .closed = true, .borrowed = true};
     ir_graph_free(special);
