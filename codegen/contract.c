@@ -149,7 +149,9 @@ static void close_blocks(cg_product *p, cg_loop *l)
 
 static void emit_block(cg_product *p, const cg_panel *panel, LLVMValueRef from)
 {
-    if (!cg_product_in_place(p))
+    bool ready = panel->ready && panel->vectors == p->nv && panel->active == p->k->c->lanes;
+
+    if (!cg_product_in_place(p) && !ready)
         cg_product_pack(p, panel);
     emit_rows(p, panel, from);
 }
@@ -201,13 +203,13 @@ static void emit_panel_number(cg_product *p, LLVMValueRef number, LLVMValueRef f
     }
 }
 
-/* The panels of unit `number`: one, or np of them after the rows of A that they share. */
+/* The panels of unit `number`: one, or np of them after what is copied for all. */
 static void emit_unit(cg_product *p, LLVMValueRef number, LLVMValueRef from)
 {
     cg *c = p->k->c;
-    cg_panel at = {.part = p->part};
+    cg_panel at = {.part = p->part, .packed = p->panel, .ready = p->copies_panels};
 
-    if (!p->rows) {
+    if (p->np == 1) {
         emit_panel_number(p, number, from, &at);
         return;
     }
@@ -215,13 +217,17 @@ static void emit_unit(cg_product *p, LLVMValueRef number, LLVMValueRef from)
     LLVMValueRef all = cg_i64(c, cg_product_panels(p));
     end = LLVMBuildSelect(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, end, all, ""), end, all, "");
     cg_loop blocks = open_blocks(p, &at);
-    cg_product_pack_rows(p, &at, from);
+    if (p->copies_rows)
+        cg_product_pack_rows(p, &at, from);
+    if (p->copies_panels)
+        cg_product_pack_panels(p, &at, first, end);
     cg_loop panels = cg_loop_open(c, first, end, 1, "panels");
-    if (p->blocks > 1) {
-        LLVMValueRef before = LLVMBuildSub(c->b, panels.index, first, "");
+    LLVMValueRef before = LLVMBuildSub(c->b, panels.index, first, "");
+    if (p->blocks > 1)
         at.part = cg_product_at(p, p->part,
                                 cg_product_scale(p, before, p->mb * (int64_t)p->nv * (int64_t)c->lanes));
-    }
+    if (p->copies_panels)
+        at.packed = cg_product_at(p, p->panel, cg_product_scale(p, before, cg_product_panel_step(p)));
     emit_panel_number(p, panels.index, from, &at);
     cg_loop_close(c, &panels);
     close_blocks(p, &blocks);
@@ -282,13 +288,13 @@ static bool make_terms(cg_product *p)
  * memory. */
 static void make_buffers(cg_product *p)
 {
-    int64_t width = (int64_t)p->nv * p->k->c->lanes, depth = p->depth < CG_K_BLOCK ? p->depth : CG_K_BLOCK;
+    int64_t width = (int64_t)p->nv * p->k->c->lanes;
 
     if (!cg_product_in_place(p))
-        p->panel = frame_memory(p, (depth + p->k->c->lanes) * width);
+        p->panel = frame_memory(p, (p->copies_panels ? p->np : 1) * cg_product_panel_step(p));
     if (!p->at_once)
         p->part = frame_memory(p, (p->blocks > 1 ? p->mb * p->np : p->mr) * width);
-    if (p->np > 1)
+    if (p->copies_rows)
         p->rows = frame_memory(p, (p->mb + p->mr - 1) / p->mr * cg_product_tile_step(p));
 }
 

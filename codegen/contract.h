@@ -46,15 +46,16 @@ typedef struct cg_product {
     cg_side a, b;
     int m_dim, n_dim; /* dims of the space: rows of tiles; along the lanes */
     int64_t m, n, depth;
-    int mr, nv;     /* tile: rows, vectors */
-    int64_t mb;     /* rows of a unit: a multiple of mr, or m */
-    int64_t np;     /* panels of a unit: several where the rows of A are packed for them */
-    int64_t blocks; /* along k */
-    int ahead;      /* steps of k by which lines of B are asked for early; 0: the processor does it */
+    int mr, nv; /* tile: rows, vectors */
+    int64_t mb; /* rows of a unit: a multiple of mr, or m */
+    int64_t np; /* panels of a unit: several where they share a copy of A's rows or of long rows of B */
+    bool copies_rows, copies_panels; /* which of the two, or both */
+    int64_t blocks;                  /* along k */
+    int ahead; /* steps of k by which lines of B are asked for early; 0: the processor does it */
     cg_panel_mode mode;
     bool tree;          /* of 64 partial sums along k, and no blocks */
     bool at_once;       /* the consumers take a tile's sums from registers */
-    LLVMValueRef panel; /* packed B: [block + lanes][nv * lanes] */
+    LLVMValueRef panel; /* packed B: [panel of the unit][block + lanes][nv * lanes] */
     LLVMValueRef part;  /* sums of the blocks so far: [panel of the unit][rows][nv * lanes] */
     LLVMValueRef rows;  /* packed A: [tile of the unit][k][mr], tiles CG_TILE_GAP further apart; or NULL */
 } cg_product;
@@ -74,6 +75,8 @@ typedef struct cg_panel {
     LLVMValueRef k0, length; /* the block along k */
     LLVMValueRef block;      /* its number */
     LLVMValueRef part;       /* its sums so far */
+    LLVMValueRef packed;     /* where it is packed */
+    bool ready;              /* it is packed already, if it is a whole one */
 } cg_panel;
 
 /* A tile being emitted: its sums so far. */
@@ -110,6 +113,9 @@ LLVMValueRef cg_product_column(const cg_product *p, const cg_panel *panel, int64
 int64_t cg_product_vector_offset(const cg_product *p, int64_t j); /* the part of it that is constant */
 
 void cg_product_pack(cg_product *p, const cg_panel *panel);
+/* Whole panels [first, end), packed one behind the other. */
+void cg_product_pack_panels(cg_product *p, const cg_panel *block, LLVMValueRef first, LLVMValueRef end);
+int64_t cg_product_panel_step(const cg_product *p); /* elements between two of them */
 /* The block along k of the unit's rows of A. */
 void cg_product_pack_rows(cg_product *p, const cg_panel *block, LLVMValueRef from);
 /* Rows from, from + mr, .. below *end are whole tiles of the unit; then come m % mr more where *rest is 1. */

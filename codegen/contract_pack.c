@@ -15,10 +15,11 @@ static int64_t width_of(const cg_product *p)
     return (int64_t)p->nv * p->k->c->lanes;
 }
 
-static void store_panel(const cg_product *p, LLVMValueRef row, LLVMValueRef column, LLVMValueRef v)
+static void store_panel(const cg_product *p, LLVMValueRef packed, LLVMValueRef row, LLVMValueRef column,
+                        LLVMValueRef v)
 {
     LLVMValueRef at = cg_product_add(p, cg_product_scale(p, row, width_of(p)), column);
-    LLVMValueRef s = LLVMBuildStore(p->k->c->b, v, cg_product_at(p, p->panel, at));
+    LLVMValueRef s = LLVMBuildStore(p->k->c->b, v, cg_product_at(p, packed, at));
 
     LLVMSetAlignment(s, (unsigned)(ir_dtype_size(p->dtype) * (size_t)p->k->c->lanes));
 }
@@ -31,18 +32,25 @@ static LLVMValueRef source(const cg_product *p, const cg_panel *panel, LLVMValue
     return cg_product_add(p, at, cg_product_column(p, panel, j));
 }
 
+static void pack_row(cg_product *p, const cg_panel *panel, LLVMValueRef row)
+{
+    cg *c = p->k->c;
+
+    for (int j = 0; j < panel->vectors; j++) {
+        p->k->mask = j == panel->vectors - 1 ? cg_const_mask(p->k, panel->active) : NULL;
+        LLVMValueRef v =
+            cg_load_at(p->k, p->b.base, p->dtype, source(p, panel, row, j), p->n == 1 ? 1 : p->b.along);
+        store_panel(p, panel->packed, row, cg_i64(c, (int64_t)j * c->lanes), v);
+    }
+    p->k->mask = NULL;
+}
+
 static void pack_rows(cg_product *p, const cg_panel *panel)
 {
     cg *c = p->k->c;
     cg_loop l = cg_loop_open(c, cg_i64(c, 0), panel->length, 1, "pack");
 
-    for (int j = 0; j < panel->vectors; j++) {
-        p->k->mask = j == panel->vectors - 1 ? cg_const_mask(p->k, panel->active) : NULL;
-        LLVMValueRef v =
-            cg_load_at(p->k, p->b.base, p->dtype, source(p, panel, l.index, j), p->n == 1 ? 1 : p->b.along);
-        store_panel(p, l.index, cg_i64(c, (int64_t)j * c->lanes), v);
-    }
-    p->k->mask = NULL;
+    pack_row(p, panel, l.index);
     cg_loop_close(c, &l);
 }
 
@@ -105,7 +113,8 @@ static void turn(cg *c, LLVMValueRef *v, ir_dtype d)
 
 /* One square: `valid` columns, the first at `start` in B and `to` in the panel; k from `row`, under k->mask
  * along k. */
-static void turn_square(cg_product *p, LLVMValueRef row, LLVMValueRef start, LLVMValueRef to, int valid)
+static void turn_square(cg_product *p, LLVMValueRef packed, LLVMValueRef row, LLVMValueRef start,
+                        LLVMValueRef to, int valid)
 {
     cg *c = p->k->c;
     LLVMValueRef v[MOST_LANES];
@@ -117,7 +126,7 @@ static void turn_square(cg_product *p, LLVMValueRef row, LLVMValueRef start, LLV
     }
     turn(c, v, p->dtype);
     for (int i = 0; i < c->lanes; i++)
-        store_panel(p, cg_product_add(p, row, cg_i64(c, i)), to, v[i]);
+        store_panel(p, packed, cg_product_add(p, row, cg_i64(c, i)), to, v[i]);
 }
 
 /* All squares at `row`.  A loop over the whole ones: their shuffles are what compiling a product takes most
@@ -131,12 +140,13 @@ static void turn_squares(cg_product *p, const cg_panel *panel, LLVMValueRef row)
         int whole = panel->active < c->lanes ? last : last + 1;
         cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, (int64_t)whole * c->lanes), c->lanes, "square");
         LLVMValueRef at = cg_product_scale(p, l.index, p->b.along);
-        turn_square(p, row, cg_product_add(p, source(p, panel, row, 0), at), l.index, c->lanes);
+        turn_square(p, panel->packed, row, cg_product_add(p, source(p, panel, row, 0), at), l.index,
+                    c->lanes);
         cg_loop_close(c, &l);
         j = whole;
     }
     for (; j <= last; j++)
-        turn_square(p, row, source(p, panel, row, j), cg_i64(c, (int64_t)j * c->lanes),
+        turn_square(p, panel->packed, row, source(p, panel, row, j), cg_i64(c, (int64_t)j * c->lanes),
                     j == last ? panel->active : c->lanes);
 }
 
@@ -166,6 +176,31 @@ void cg_product_pack(cg_product *p, const cg_panel *panel)
         pack_turned(p, panel);
     else
         pack_rows(p, panel);
+}
+
+int64_t cg_product_panel_step(const cg_product *p)
+{
+    return ((p->depth < CG_K_BLOCK ? p->depth : CG_K_BLOCK) + p->k->c->lanes) * width_of(p);
+}
+
+/* Row after row, so that each is read in one long stretch. */
+void cg_product_pack_panels(cg_product *p, const cg_panel *block, LLVMValueRef first, LLVMValueRef end)
+{
+    cg *c = p->k->c;
+    LLVMValueRef whole = cg_i64(c, p->n / width_of(p));
+
+    end = LLVMBuildSelect(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, end, whole, ""), end, whole, "");
+    cg_loop k = cg_loop_open(c, cg_i64(c, 0), block->length, 1, "pack.k");
+    cg_loop l = cg_loop_open(c, first, end, 1, "pack.panels");
+    cg_panel panel = *block;
+    LLVMValueRef before = LLVMBuildSub(c->b, l.index, first, "");
+    panel.column = cg_product_scale(p, l.index, width_of(p));
+    panel.packed = cg_product_at(p, p->panel, cg_product_scale(p, before, cg_product_panel_step(p)));
+    panel.vectors = p->nv;
+    panel.active = c->lanes;
+    pack_row(p, &panel, k.index);
+    cg_loop_close(c, &l);
+    cg_loop_close(c, &k);
 }
 
 /* ---- rows of A ---------------------------------------------------------------------------------------- */

@@ -302,7 +302,7 @@ void cg_product_tile(cg_product *p, const cg_panel *panel, LLVMValueRef row, LLV
     cg_tile t = {.p = p, .panel = panel, .rows = rows, .vectors = panel->vectors};
 
     find_rows(&t, row, row_in_unit);
-    t.b = p->panel;
+    t.b = panel->packed;
     if (cg_product_in_place(p)) {
         LLVMValueRef b = cg_product_add(p, p->b.unit, cg_product_scale(p, panel->k0, p->b.k));
         t.b = cg_product_at(p, p->b.base, cg_product_add(p, b, cg_product_column(p, panel, 0)));

@@ -19,20 +19,20 @@ typedef struct product {
 } product;
 
 /* The last six: up to three rows, or columns, by contiguous columns, which are read where they lie.  Before
- * them: rows of x side by side, which a unit packs for several panels. */
+ * them: rows of x side by side, and long rows of z, which a unit packs for several panels. */
 static const product products[] = {
-    {1, 8, 8, 1, false, false},     {1, 1, 64, 5, false, false},     {1, 64, 1, 40, false, false},
-    {1, 14, 32, 64, false, false},  {1, 29, 33, 17, false, false},   {1, 29, 33, 17, true, false},
-    {1, 29, 33, 19, false, true},   {1, 29, 33, 18, true, true},     {1, 3, 100, 35, false, true},
-    {1, 200, 5, 35, false, false},  {1, 5, 200, 130, false, true},   {1, 1, 300, 33, false, true},
-    {3, 17, 20, 21, false, false},  {2, 10, 50, 9, false, true},     {2, 50, 10, 9, true, false},
-    {1, 30, 40, 511, false, false}, {1, 30, 40, 512, true, true},    {1, 9, 20, 513, false, false},
-    {1, 9, 20, 1100, false, true},  {2, 300, 10, 520, false, false}, {1, 8, 90, 1030, false, true},
-    {1, 40, 49, 512, false, true},  {1, 70, 96, 10, true, false},    {1, 1, 77, 1100, false, true},
-    {1, 150, 150, 70, true, false}, {2, 131, 137, 600, true, false}, {1, 230, 141, 1100, true, true},
-    {1, 61, 300, 513, true, false}, {1, 256, 150, 70, true, false},  {1, 2, 70, 513, false, true},
-    {2, 3, 65, 512, false, true},   {1, 300, 2, 533, false, false},  {2, 200, 1, 257, false, false},
-    {1, 1, 101, 1024, false, true},
+    {1, 8, 8, 1, false, false},      {1, 1, 64, 5, false, false},     {1, 64, 1, 40, false, false},
+    {1, 14, 32, 64, false, false},   {1, 29, 33, 17, false, false},   {1, 29, 33, 17, true, false},
+    {1, 29, 33, 19, false, true},    {1, 29, 33, 18, true, true},     {1, 3, 100, 35, false, true},
+    {1, 200, 5, 35, false, false},   {1, 5, 200, 130, false, true},   {1, 1, 300, 33, false, true},
+    {3, 17, 20, 21, false, false},   {2, 10, 50, 9, false, true},     {2, 50, 10, 9, true, false},
+    {1, 30, 40, 511, false, false},  {1, 30, 40, 512, true, true},    {1, 9, 20, 513, false, false},
+    {1, 9, 20, 1100, false, true},   {2, 300, 10, 520, false, false}, {1, 8, 90, 1030, false, true},
+    {1, 40, 49, 512, false, true},   {1, 70, 96, 10, true, false},    {1, 1, 77, 1100, false, true},
+    {1, 150, 150, 70, true, false},  {2, 131, 137, 600, true, false}, {1, 230, 141, 1100, true, true},
+    {1, 61, 300, 513, true, false},  {1, 256, 150, 70, true, false},  {2, 20, 290, 700, false, false},
+    {1, 17, 321, 512, false, false}, {1, 2, 70, 513, false, true},    {2, 3, 65, 512, false, true},
+    {1, 300, 2, 533, false, false},  {2, 200, 1, 257, false, false},  {1, 1, 101, 1024, false, true},
 };
 enum { PRODUCTS = sizeof products / sizeof *products };
 
