@@ -126,6 +126,7 @@ enum {
     ROWS_BYTES = 192 * 1024,
     NEAR_BYTES = 256 * 1024,
     FAR_BYTES = 512 * 1024,
+    COPY_BYTES = 272 * 1024, /* of the stack: eight panels of 512 x 16 floats */
     LONG_ROW = 1024,
     MOST_PANELS = 8,
     LONG_TREE = 1024
@@ -311,6 +312,9 @@ static void choose_panels(cg_product *p, int64_t outer)
     if (p->copies_rows && p->mb > most)
         p->mb = most;
     p->np = panels < MOST_PANELS ? panels : MOST_PANELS;
+    int64_t bytes = cg_product_panel_step(p) * (int64_t)ir_dtype_size(p->dtype);
+    while (p->copies_panels && p->np > 2 && p->np * bytes > COPY_BYTES)
+        p->np /= 2;
     while (p->np > 4 && outer * ceil_div(panels, p->np) * ceil_div(p->m, p->mb) < 8)
         p->np /= 2;
 }
