@@ -94,7 +94,7 @@ bool fe_graph_recall(tdm_program *p, const ir_graph *g, const pass_context *pc, 
     p->worth_keeping = true;
     if (rt_store_read(p->ctx->cache, &p->passes, &bytes, &size) == RT_STORE_HIT)
         p->p.graph = unpack(bytes, size, g->count, &map);
-    if (p->p.graph)
+    if (map && p->p.graph)
         memcpy(p->map, map, g->count * sizeof *map);
     free(bytes);
     return p->p.graph != NULL;
