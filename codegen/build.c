@@ -61,6 +61,13 @@ LLVMValueRef cg_real(cg *c, ir_dtype d, double v)
     return cg_splat(c, LLVMConstInt(t, (unsigned long long)(int64_t)v, 1));
 }
 
+int cg_register_lanes(const cg *c)
+{
+    int most = c->register_bytes / 4;
+
+    return c->lanes < most ? c->lanes : most;
+}
+
 LLVMValueRef cg_lane_ids(cg *c, LLVMTypeRef int_elem)
 {
     LLVMValueRef ids[64];
@@ -87,4 +94,13 @@ LLVMValueRef cg_fma(cg *c, LLVMValueRef a, LLVMValueRef b, LLVMValueRef acc)
     LLVMTypeRef t = LLVMTypeOf(a);
 
     return cg_intrinsic(c, "llvm.fma", &t, 1, (LLVMValueRef[]){a, b, acc}, 3);
+}
+
+void cg_prefetch_line(cg *c, LLVMValueRef pointer, bool write)
+{
+    LLVMTypeRef type = LLVMTypeOf(pointer), i32 = LLVMInt32TypeInContext(c->ctx);
+    LLVMValueRef how = LLVMConstInt(i32, write, 0), near = LLVMConstInt(i32, 3, 0),
+                 data = LLVMConstInt(i32, 1, 0);
+
+    cg_intrinsic(c, "llvm.prefetch", &type, 1, (LLVMValueRef[]){pointer, how, near, data}, 4);
 }

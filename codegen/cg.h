@@ -43,6 +43,8 @@ LLVMValueRef cg_lane_ids(cg *c, LLVMTypeRef int_elem); /* <0, 1, 2, ..> */
 /* Calls llvm.NAME overloaded on `types`. */
 LLVMValueRef cg_intrinsic(cg *c, const char *name, LLVMTypeRef *types, int type_count, LLVMValueRef *args,
                           int arg_count);
+/* Asks for the cache line of an address, which need not be one of the buffer's. */
+void cg_prefetch_line(cg *c, LLVMValueRef pointer, bool write);
 LLVMValueRef cg_fma(cg *c, LLVMValueRef a, LLVMValueRef b, LLVMValueRef acc);
 
 /* codegen/races.c: tells the runtime of an access, where races are checked.  `count` elements of `size` bytes

@@ -17,14 +17,6 @@ typedef struct dot_state {
     ir_dtype dtype;
 } dot_state;
 
-static bool listed(const int8_t *list, int n, int axis)
-{
-    for (int i = 0; i < n; i++)
-        if (list[i] == axis)
-            return true;
-    return false;
-}
-
 static void describe(dot_state *s)
 {
     const ir_graph *g = s->k->g;
@@ -45,7 +37,7 @@ static void describe(dot_state *s)
         for (int j = 0; j < IR_MAX_RANK; j++)
             s->map[o].stride[j] = j < a->n ? strides[o][batch[j]] : 0;
         for (int i = 0; i < t->rank; i++)
-            if (!listed(batch, a->n, i) && !listed(along, a->nk, i))
+            if (!ir_has_axis(batch, a->n, i) && !ir_has_axis(along, a->nk, i))
                 s->map[o].stride[dim++] = strides[o][i];
         for (int i = 0; i < a->nk; i++) {
             s->extent[i] = t->dims[along[i]];

@@ -12,14 +12,6 @@
 
 /* ---- the product as matrices ---- */
 
-static bool listed(const int8_t *list, int n, int axis)
-{
-    for (int i = 0; i < n; i++)
-        if (list[i] == axis)
-            return true;
-    return false;
-}
-
 /* Strides of operand o over the dims of the result; *own: how many free axes it has. */
 static ir_map operand_map(const cg_product *p, int o, int first_free, int *own)
 {
@@ -36,7 +28,7 @@ static ir_map operand_map(const cg_product *p, int o, int first_free, int *own)
     for (int j = 0; j < IR_MAX_RANK; j++)
         m.stride[j] = j < a->n ? strides[batch[j]] : 0;
     for (int i = 0; i < t->rank; i++)
-        if (!listed(batch, a->n, i) && !listed(along, a->nk, i))
+        if (!ir_has_axis(batch, a->n, i) && !ir_has_axis(along, a->nk, i))
             m.stride[dim++] = strides[i];
     *own = dim - first_free;
     m.base = 0;

@@ -62,13 +62,10 @@ static void prefetch_lines(const cg_tile *t, LLVMValueRef at, int u)
     const cg_product *p = t->p;
     cg *c = p->k->c;
     int per_line = CG_LINE / (int)ir_dtype_size(p->dtype) / c->lanes;
-    LLVMTypeRef ptr = LLVMPointerTypeInContext(c->ctx, 0), i32 = LLVMInt32TypeInContext(c->ctx);
-    LLVMValueRef read = LLVMConstInt(i32, 0, 0), near = LLVMConstInt(i32, 3, 0),
-                 data = LLVMConstInt(i32, 1, 0);
 
     for (int j = 0; j < t->vectors; j += per_line > 1 ? per_line : 1) {
         LLVMValueRef line = cg_product_at(p, at, cg_i64(c, (u + p->ahead) * b_step(p) + b_offset(p, j)));
-        cg_intrinsic(c, "llvm.prefetch", &ptr, 1, (LLVMValueRef[]){line, read, near, data}, 4);
+        cg_prefetch_line(c, line, false);
     }
 }
 

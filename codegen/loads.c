@@ -415,15 +415,12 @@ static void prefetch_lines(cg_kernel *k, int t, int64_t ahead, int64_t bytes)
 {
     cg *c = k->c;
     ir_dtype d = (ir_dtype)k->g->nodes[k->terms[t].node].type.dtype;
-    LLVMTypeRef ptr = pointer_type(c), i8 = LLVMInt8TypeInContext(c->ctx),
-                i32 = LLVMInt32TypeInContext(c->ctx);
+    LLVMTypeRef i8 = LLVMInt8TypeInContext(c->ctx);
     LLVMValueRef at = cg_element(c, outer_pointer(k, t), d, k->index[k->vector_dim]);
-    LLVMValueRef write = LLVMConstInt(i32, k->terms[t].kind == CG_T_STORE, 0), near = LLVMConstInt(i32, 3, 0),
-                 data = LLVMConstInt(i32, 1, 0);
 
     for (int64_t i = 0; i < bytes; i += LINE) {
         LLVMValueRef offset = cg_i64(c, ahead + i), line = LLVMBuildGEP2(c->b, i8, at, &offset, 1, "");
-        cg_intrinsic(c, "llvm.prefetch", &ptr, 1, (LLVMValueRef[]){line, write, near, data}, 4);
+        cg_prefetch_line(c, line, k->terms[t].kind == CG_T_STORE);
     }
 }
 

@@ -39,12 +39,7 @@ static int input_number(const ir_graph *g, ir_ref node)
 
 int cg_arg_count(const ir_graph *g)
 {
-    int constants = 0;
-
-    for (int i = 0; i < g->buffers.count; i++)
-        if (g->buffers.items[i].kind == IR_B_CONSTANT && g->buffers.items[i].index >= constants)
-            constants = g->buffers.items[i].index + 1;
-    return 1 + g->input_count + g->output_count + constants;
+    return 1 + g->input_count + g->output_count + ir_constant_count(g);
 }
 
 bool cg_place_arg(const ir_graph *g, ir_buffer_kind kind, int index, size_t at, int *arg, size_t *offset)

@@ -21,16 +21,7 @@ ir_status cg_fail(cg_kernel *k, ir_status s, const char *what)
 
 bool cg_kernel_has(const ir_kernel *k, ir_ref node)
 {
-    int lo = 0, hi = k->node_count;
-
-    while (lo < hi) {
-        int mid = (lo + hi) / 2;
-        if (k->nodes[mid] < node)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < k->node_count && k->nodes[lo] == node;
+    return ir_refs_hold(k->nodes, k->node_count, node);
 }
 
 ir_map cg_map_over(const cg_kernel *k, int first, int last)
@@ -329,13 +320,6 @@ double cg_terms_flops(const cg_kernel *k)
         else if (k->terms[t].kind == CG_T_LOAD)
             flops += 0.5;
     return flops;
-}
-
-int cg_register_lanes(const cg *c)
-{
-    int most = c->register_bytes / 4;
-
-    return c->lanes < most ? c->lanes : most;
 }
 
 bool cg_pair_registers(cg_kernel *k, double flops, int64_t n)

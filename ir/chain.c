@@ -51,15 +51,6 @@ int ir_chain_dims(const ir_map *space, int64_t slices)
     return cut_space(space, slices, &c) ? c.dims : -1;
 }
 
-static bool is_summed(const ir_node *dot, int operand, int axis)
-{
-    const int8_t *k = operand ? dot->attrs->dot.rhs_k : dot->attrs->dot.lhs_k;
-    for (int i = 0; i < dot->attrs->nk; i++)
-        if (k[i] == axis)
-            return true;
-    return false;
-}
-
 /* Batch dims, then the rows where they are one dim; those of a tree product may lie in lanes. */
 static int product_dims(const ir_graph *g, const ir_node *dot)
 {
@@ -110,24 +101,11 @@ typedef struct reading {
     ir_ref fault;
 } reading;
 
-static bool holds(const ir_ref *list, int count, ir_ref r)
-{
-    int lo = 0, hi = count;
-    while (lo < hi) {
-        int mid = lo + (hi - lo) / 2;
-        if (list[mid] < r)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < count && list[lo] == r;
-}
-
 int ir_chain_stores(const ir_graph *g, const ir_chain *c, ir_ref r, int end)
 {
     for (;; r = g->nodes[r].x[0]) {
         for (int i = c->first; i < end; i++)
-            if (holds(g->kernels.items[i].outs, g->kernels.items[i].out_count, r))
+            if (ir_refs_hold(g->kernels.items[i].outs, g->kernels.items[i].out_count, r))
                 return i;
         if (!ir_shares_bytes(g->nodes[r].op))
             return -1;
@@ -143,7 +121,7 @@ static bool operand_stays(const reading *s, int i)
     const ir_type *t = &s->g->nodes[n->x[i]].type;
     ir_map m = ir_map_identity(t);
     for (int j = 0; j < s->cut.dims; j++)
-        if (j < n->attrs->n ? batch[j] != j : i == 1 || is_summed(n, 0, j))
+        if (j < n->attrs->n ? batch[j] != j : i == 1 || ir_has_axis(n->attrs->dot.lhs_k, n->attrs->nk, j))
             return false;
     return stays(&s->cut, &m, ir_type_elements(t));
 }

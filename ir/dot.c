@@ -33,16 +33,6 @@ static void add_dim(int64_t extent, int64_t l, int64_t r, int64_t *product, int 
     }
 }
 
-static bool listed(const int8_t *axes, int n, int axis)
-{
-    for (int i = 0; i < n; i++) {
-        if (axes[i] == axis) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void ir_dot_describe(const ir_attrs *a, const ir_type *lhs, const int64_t *lhs_strides, const ir_type *rhs,
                      const int64_t *rhs_strides, ir_dot *out)
 {
@@ -59,12 +49,12 @@ void ir_dot_describe(const ir_attrs *a, const ir_type *lhs, const int64_t *lhs_s
         add_dim(lhs->dims[l], lhs_strides[l], rhs_strides[r], &d.k, &d.nk, d.ke, d.kl, d.kr);
     }
     for (int i = 0; i < lhs->rank; i++) {
-        if (!listed(a->dot.lhs_batch, a->n, i) && !listed(a->dot.lhs_k, a->nk, i)) {
+        if (!ir_has_axis(a->dot.lhs_batch, a->n, i) && !ir_has_axis(a->dot.lhs_k, a->nk, i)) {
             add_dim(lhs->dims[i], lhs_strides[i], 0, &d.m, &d.nm, d.me, d.ml, NULL);
         }
     }
     for (int i = 0; i < rhs->rank; i++) {
-        if (!listed(a->dot.rhs_batch, a->n, i) && !listed(a->dot.rhs_k, a->nk, i)) {
+        if (!ir_has_axis(a->dot.rhs_batch, a->n, i) && !ir_has_axis(a->dot.rhs_k, a->nk, i)) {
             add_dim(rhs->dims[i], 0, rhs_strides[i], &d.n, &d.nn, d.ne, NULL, d.nr);
         }
     }
@@ -76,10 +66,10 @@ bool ir_dot_is_tree(const ir_attrs *a, const ir_type *lhs, const ir_type *rhs)
     int64_t m = 1, n = 1;
 
     for (int i = 0; i < lhs->rank; i++) {
-        m *= listed(a->dot.lhs_batch, a->n, i) || listed(a->dot.lhs_k, a->nk, i) ? 1 : lhs->dims[i];
+        m *= ir_has_axis(a->dot.lhs_batch, a->n, i) || ir_has_axis(a->dot.lhs_k, a->nk, i) ? 1 : lhs->dims[i];
     }
     for (int i = 0; i < rhs->rank; i++) {
-        n *= listed(a->dot.rhs_batch, a->n, i) || listed(a->dot.rhs_k, a->nk, i) ? 1 : rhs->dims[i];
+        n *= ir_has_axis(a->dot.rhs_batch, a->n, i) || ir_has_axis(a->dot.rhs_k, a->nk, i) ? 1 : rhs->dims[i];
     }
     return m < 64 && n < 64 && m * n < 64;
 }

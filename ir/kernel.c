@@ -31,7 +31,7 @@ bool ir_is_immediate(const ir_node *n)
 
 /* ---- iteration spaces -------------------------------------------------------------------------------- */
 
-static bool has_axis(const int8_t *axes, int n, int axis)
+bool ir_has_axis(const int8_t *axes, int n, int axis)
 {
     return memchr(axes, axis, (size_t)n) != NULL;
 }
@@ -62,12 +62,12 @@ static ir_map tree_space(const ir_graph *g, const ir_node *dot, int *inner, ir_m
             DIM(x->dims[a->dot.lhs_batch[i]], xs[a->dot.lhs_batch[i]], zs[a->dot.rhs_batch[i]]);
         }
         for (int i = 0; i < x->rank; i++) {
-            if (!has_axis(a->dot.lhs_batch, a->n, i) && !has_axis(a->dot.lhs_k, a->nk, i)) {
+            if (!ir_has_axis(a->dot.lhs_batch, a->n, i) && !ir_has_axis(a->dot.lhs_k, a->nk, i)) {
                 DIM(x->dims[i], xs[i], 0);
             }
         }
         for (int i = 0; i < z->rank; i++) {
-            if (!has_axis(a->dot.rhs_batch, a->n, i) && !has_axis(a->dot.rhs_k, a->nk, i)) {
+            if (!ir_has_axis(a->dot.rhs_batch, a->n, i) && !ir_has_axis(a->dot.rhs_k, a->nk, i)) {
                 DIM(z->dims[i], 0, zs[i]);
             }
         }
@@ -184,7 +184,7 @@ static bool fail_at(walk *w, ir_ref r)
     return false;
 }
 
-static bool is_listed(const ir_ref *list, int count, ir_ref r)
+bool ir_refs_hold(const ir_ref *list, int count, ir_ref r)
 {
     int lo = 0, hi = count;
 
@@ -299,10 +299,10 @@ static bool push_memory(walk *w, ir_ref r, const ir_map *m)
     ir_ref base = r;
 
     /* A reshape shares its operand's bytes, listed or not. */
-    while (ir_shares_bytes(w->g->nodes[base].op) && !is_listed(w->k->outs, w->k->out_count, base)) {
+    while (ir_shares_bytes(w->g->nodes[base].op) && !ir_refs_hold(w->k->outs, w->k->out_count, base)) {
         base = w->g->nodes[base].x[0];
     }
-    if (is_listed(w->k->nodes, w->k->node_count, base) && w->g->nodes[base].op != IR_constant) {
+    if (ir_refs_hold(w->k->nodes, w->k->node_count, base) && w->g->nodes[base].op != IR_constant) {
         return fail_at(w, base);
     }
     return push(w, r, true, m);
@@ -415,7 +415,7 @@ static bool evaluate(walk *w, ir_ref r, const ir_map *m)
     }
     while (w->depth > 0) {
         pair *p = &w->pairs[w->stack[w->depth - 1]];
-        bool loaded = p->load || !is_listed(w->k->nodes, w->k->node_count, p->node);
+        bool loaded = p->load || !ir_refs_hold(w->k->nodes, w->k->node_count, p->node);
 
         if (!loaded && !p->open) {
             ir_map at = p->map;
@@ -495,7 +495,7 @@ static bool walk_outs(walk *w)
     for (int i = 0; i < k->out_count; i++) {
         ir_map m;
 
-        if (!is_listed(k->nodes, k->node_count, k->outs[i]) || !out_map(w, k->outs[i], &m)) {
+        if (!ir_refs_hold(k->nodes, k->node_count, k->outs[i]) || !out_map(w, k->outs[i], &m)) {
             return fail_at(w, k->outs[i]);
         }
         if (!evaluate(w, k->outs[i], &m)) {
@@ -508,7 +508,7 @@ static bool walk_outs(walk *w)
 bool ir_kernel_check(const ir_graph *g, const ir_kernel *k, ir_map_visit *visit, void *user, ir_ref *fault)
 {
     walk w = {.g = g, .k = k, .visit = visit, .user = user, .fault = IR_NONE};
-    bool ok = k->out_count > 0 && is_listed(k->nodes, k->node_count, k->root);
+    bool ok = k->out_count > 0 && ir_refs_hold(k->nodes, k->node_count, k->root);
 
     if (ok) {
         w.space = ir_kernel_space(g, k, &w.inner, &w.run);
@@ -527,4 +527,16 @@ bool ir_kernel_check(const ir_graph *g, const ir_kernel *k, ir_map_visit *visit,
 bool ir_kernel_walk(const ir_graph *g, const ir_kernel *k, ir_map_visit *visit, void *user)
 {
     return ir_kernel_check(g, k, visit, user, NULL);
+}
+
+int ir_constant_count(const ir_graph *g)
+{
+    int count = 0;
+
+    for (int i = 0; i < g->buffers.count; i++) {
+        if (g->buffers.items[i].kind == IR_B_CONSTANT && g->buffers.items[i].index >= count) {
+            count = g->buffers.items[i].index + 1;
+        }
+    }
+    return count;
 }

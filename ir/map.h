@@ -50,6 +50,10 @@ ir_map ir_kernel_space(const ir_graph *g, const ir_kernel *k, int *inner, int *r
  * stride 0 along the others.  For other kinds the identity. */
 ir_map ir_kernel_row_map(const ir_kernel *k, const ir_map *space, int inner, int run);
 
+bool ir_refs_hold(const ir_ref *list, int count, ir_ref r); /* an ascending list */
+bool ir_has_axis(const int8_t *axes, int n, int axis);      /* a list of axes in any order */
+int ir_constant_count(const ir_graph *g); /* of a planned graph: buffers of constants, by their numbers */
+
 /* ir/chain.c: chains of kernels. */
 /* The chain that kernel number `kernel` is a member of, or NULL. */
 const ir_chain *ir_chain_of(const ir_graph *g, int kernel);

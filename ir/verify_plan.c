@@ -56,19 +56,6 @@ static bool check_list(plan_check *c, const ir_ref *x, int n, const char *what)
     return true;
 }
 
-static bool holds(const ir_ref *x, int n, ir_ref r)
-{
-    int lo = 0, hi = n;
-    while (lo < hi) {
-        int mid = lo + (hi - lo) / 2;
-        if (x[mid] < r)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < n && x[lo] == r;
-}
-
 /* The axes of a reduce are one run; `last`: it ends at the last axis. */
 static bool is_run(const ir_graph *g, const ir_node *n, bool last)
 {
@@ -150,13 +137,13 @@ static bool check_kernel(plan_check *c)
     if (k->out_count == 0)
         return kernel_fail(c, "it stores nothing");
     for (int i = 0; i < k->out_count; i++) {
-        if (!holds(k->nodes, k->node_count, k->outs[i]))
+        if (!ir_refs_hold(k->nodes, k->node_count, k->outs[i]))
             return kernel_fail(c, "it stores %%%u, which it does not compute", k->outs[i]);
         if (c->stored_by[k->outs[i]] >= 0)
             return kernel_fail(c, "it stores %%%u, which kernel %d stores too", k->outs[i],
                                c->stored_by[k->outs[i]]);
     }
-    if (!holds(k->nodes, k->node_count, k->root) || !root_fits(g, k))
+    if (!ir_refs_hold(k->nodes, k->node_count, k->root) || !root_fits(g, k))
         return kernel_fail(c, "its root %%%u is not among its nodes or does not fit its kind", k->root);
     ir_ref fault;
     if (!ir_kernel_check(g, k, check_load, c, &fault) && !c->failed) {

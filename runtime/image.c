@@ -5,6 +5,7 @@
  *
  * Numbers have this machine's byte order: so has the code. */
 #include "runtime/image.h"
+#include "ir/map.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -176,11 +177,8 @@ static ir_status make_constant(rt_program *p, const ir_buffer *b, ir_error *e)
 static ir_status make_constants(rt_program *p, ir_error *e)
 {
     const ir_graph *g = p->graph;
-    int count = 0;
+    int count = ir_constant_count(g);
 
-    for (int i = 0; i < g->buffers.count; i++)
-        if (g->buffers.items[i].kind == IR_B_CONSTANT && g->buffers.items[i].index >= count)
-            count = g->buffers.items[i].index + 1;
     p->constants = calloc((size_t)count + 1, sizeof *p->constants);
     if (!p->constants)
         return ir_fail(e, IR_ENOMEM, "out of memory");
