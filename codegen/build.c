@@ -47,6 +47,18 @@ LLVMValueRef cg_i64(cg *c, int64_t v)
     return LLVMConstInt(LLVMInt64TypeInContext(c->ctx), (unsigned long long)v, 1);
 }
 
+static bool is_zero(LLVMValueRef v)
+{
+    return LLVMIsConstant(v) && LLVMIsNull(v);
+}
+
+LLVMValueRef cg_add(cg *c, LLVMValueRef a, LLVMValueRef b)
+{
+    if (is_zero(a) || is_zero(b))
+        return is_zero(a) ? b : a;
+    return LLVMBuildNSWAdd(c->b, a, b, "");
+}
+
 LLVMValueRef cg_real(cg *c, ir_dtype d, double v)
 {
     LLVMTypeRef t = cg_scalar_type(c, d);

@@ -36,7 +36,8 @@ LLVMTypeRef cg_memory_type(cg *c, ir_dtype d); /* bool is i8, f16 and bf16 are i
 LLVMTypeRef cg_vector_of(cg *c, LLVMTypeRef elem);
 /* scalar -> vector of c->lanes (constants fold) */
 LLVMValueRef cg_splat(cg *c, LLVMValueRef scalar);
-LLVMValueRef cg_i64(cg *c, int64_t v); /* scalar i64 constant */
+LLVMValueRef cg_i64(cg *c, int64_t v);                      /* scalar i64 constant */
+LLVMValueRef cg_add(cg *c, LLVMValueRef a, LLVMValueRef b); /* indices, whose sum fits; nothing for 0 */
 /* splat constant rounded to the dtype (any dtype) */
 LLVMValueRef cg_real(cg *c, ir_dtype d, double v);
 LLVMValueRef cg_lane_ids(cg *c, LLVMTypeRef int_elem); /* <0, 1, 2, ..> */

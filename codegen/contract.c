@@ -26,7 +26,7 @@ LLVMValueRef cg_product_at(const cg_product *p, LLVMValueRef base, LLVMValueRef 
 
 LLVMValueRef cg_product_add(const cg_product *p, LLVMValueRef a, LLVMValueRef b)
 {
-    return LLVMBuildNSWAdd(p->k->c->b, a, b, "");
+    return cg_add(p->k->c, a, b);
 }
 
 LLVMValueRef cg_product_scale(const cg_product *p, LLVMValueRef v, int64_t by)

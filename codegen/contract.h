@@ -128,8 +128,9 @@ void cg_product_tile(cg_product *p, const cg_panel *panel, LLVMValueRef row, LLV
 
 /* v[i] element j <- v[j] element i within each group of q elements of q vectors. */
 void cg_product_turn(cg *c, LLVMValueRef *v, int q);
-/* Element k + u of row i of A, spread. */
-LLVMValueRef cg_tile_row(cg_tile *t, LLVMValueRef k, int i, int u);
+/* Where the tile's rows of A are at step k; element u steps on of row i, spread. */
+LLVMValueRef cg_tile_rows(const cg_tile *t, LLVMValueRef k);
+LLVMValueRef cg_tile_row(const cg_tile *t, LLVMValueRef rows, int i, int u);
 /* Row k + u of vector j of B, for modes other than STREAM. */
 LLVMValueRef cg_tile_column(cg_tile *t, LLVMValueRef k, int j, int u);
 /* The sums of the tile by the tree. */

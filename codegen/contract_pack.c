@@ -15,11 +15,16 @@ static int64_t width_of(const cg_product *p)
     return (int64_t)p->nv * p->k->c->lanes;
 }
 
-static void store_panel(const cg_product *p, LLVMValueRef packed, LLVMValueRef row, LLVMValueRef column,
-                        LLVMValueRef v)
+/* Row `row` of a packed panel. */
+static LLVMValueRef packed_row(const cg_product *p, LLVMValueRef packed, LLVMValueRef row)
 {
-    LLVMValueRef at = cg_product_add(p, cg_product_scale(p, row, width_of(p)), column);
-    LLVMValueRef s = LLVMBuildStore(p->k->c->b, v, cg_product_at(p, packed, at));
+    return cg_product_at(p, packed, cg_product_scale(p, row, width_of(p)));
+}
+
+static void store_panel(const cg_product *p, LLVMValueRef to, int64_t element, LLVMValueRef v)
+{
+    cg *c = p->k->c;
+    LLVMValueRef s = LLVMBuildStore(c->b, v, cg_product_at(p, to, cg_i64(c, element)));
 
     LLVMSetAlignment(s, (unsigned)(ir_dtype_size(p->dtype) * (size_t)p->k->c->lanes));
 }
@@ -35,12 +40,13 @@ static LLVMValueRef source(const cg_product *p, const cg_panel *panel, LLVMValue
 static void pack_row(cg_product *p, const cg_panel *panel, LLVMValueRef row)
 {
     cg *c = p->k->c;
+    LLVMValueRef to = packed_row(p, panel->packed, row);
 
     for (int j = 0; j < panel->vectors; j++) {
         p->k->mask = j == panel->vectors - 1 ? cg_const_mask(p->k, panel->active) : NULL;
         LLVMValueRef v =
             cg_load_at(p->k, p->b.base, p->dtype, source(p, panel, row, j), p->n == 1 ? 1 : p->b.along);
-        store_panel(p, panel->packed, row, cg_i64(c, (int64_t)j * c->lanes), v);
+        store_panel(p, to, (int64_t)j * c->lanes, v);
     }
     p->k->mask = NULL;
 }
@@ -49,6 +55,7 @@ static void pack_rows(cg_product *p, const cg_panel *panel)
 {
     cg *c = p->k->c;
     cg_loop l = cg_loop_open(c, cg_i64(c, 0), panel->length, 1, "pack");
+    l.running_pointers = true;
 
     pack_row(p, panel, l.index);
     cg_loop_close(c, &l);
@@ -111,22 +118,20 @@ static void turn(cg *c, LLVMValueRef *v, ir_dtype d)
         trade_halves(c, v, s);
 }
 
-/* One square: `valid` columns, the first at `start` in B and `to` in the panel; k from `row`, under k->mask
- * along k. */
-static void turn_square(cg_product *p, LLVMValueRef packed, LLVMValueRef row, LLVMValueRef start,
-                        LLVMValueRef to, int valid)
+/* One square: `valid` columns, the first at `start` in B, to place `to` in the panel, under k->mask along k.
+ */
+static void turn_square(cg_product *p, LLVMValueRef start, LLVMValueRef to, int valid)
 {
     cg *c = p->k->c;
-    LLVMValueRef v[MOST_LANES];
+    LLVMValueRef v[MOST_LANES], from = cg_product_at(p, p->b.base, start);
 
     for (int i = 0; i < c->lanes; i++) {
         int column = i < valid ? i : valid - 1; /* past the matrix: its last column again */
-        v[i] = cg_load_at(p->k, p->b.base, p->dtype, cg_product_add(p, start, cg_i64(c, column * p->b.along)),
-                          1);
+        v[i] = cg_load_at(p->k, from, p->dtype, cg_i64(c, column * p->b.along), 1);
     }
     turn(c, v, p->dtype);
     for (int i = 0; i < c->lanes; i++)
-        store_panel(p, packed, cg_product_add(p, row, cg_i64(c, i)), to, v[i]);
+        store_panel(p, to, i * width_of(p), v[i]);
 }
 
 /* All squares at `row`.  A loop over the whole ones: their shuffles are what compiling a product takes most
@@ -135,18 +140,19 @@ static void turn_squares(cg_product *p, const cg_panel *panel, LLVMValueRef row)
 {
     cg *c = p->k->c;
     int last = panel->vectors - 1, j = 0;
+    LLVMValueRef to = packed_row(p, panel->packed, row);
 
     if (p->b.group >= p->n && last > 0) {
         int whole = panel->active < c->lanes ? last : last + 1;
         cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, (int64_t)whole * c->lanes), c->lanes, "square");
         LLVMValueRef at = cg_product_scale(p, l.index, p->b.along);
-        turn_square(p, panel->packed, row, cg_product_add(p, source(p, panel, row, 0), at), l.index,
+        turn_square(p, cg_product_add(p, source(p, panel, row, 0), at), cg_product_at(p, to, l.index),
                     c->lanes);
         cg_loop_close(c, &l);
         j = whole;
     }
     for (; j <= last; j++)
-        turn_square(p, panel->packed, row, source(p, panel, row, j), cg_i64(c, (int64_t)j * c->lanes),
+        turn_square(p, source(p, panel, row, j), cg_product_at(p, to, cg_i64(c, (int64_t)j * c->lanes)),
                     j == last ? panel->active : c->lanes);
 }
 
@@ -192,6 +198,7 @@ void cg_product_pack_panels(cg_product *p, const cg_panel *block, LLVMValueRef f
     end = LLVMBuildSelect(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, end, whole, ""), end, whole, "");
     cg_loop k = cg_loop_open(c, cg_i64(c, 0), block->length, 1, "pack.k");
     cg_loop l = cg_loop_open(c, first, end, 1, "pack.panels");
+    l.running_pointers = true;
     cg_panel panel = *block;
     LLVMValueRef before = LLVMBuildSub(c->b, l.index, first, "");
     panel.column = cg_product_scale(p, l.index, width_of(p));
@@ -222,11 +229,13 @@ static void pack_tile(cg_product *p, const cg_panel *block, LLVMValueRef k, LLVM
     LLVMValueRef to =
         cg_product_add(p, cg_product_scale(p, tile, cg_product_tile_step(p)), cg_product_scale(p, k, p->mr));
 
+    from = cg_product_at(p, p->a.base, from);
+    to = cg_product_at(p, p->rows, to);
     for (int i = 0; i < count; i += c->lanes) {
         p->k->mask = cg_const_mask(p->k, count - i);
-        LLVMValueRef v = cg_load_at(p->k, p->a.base, p->dtype, cg_product_add(p, from, cg_i64(c, i)), 1);
+        LLVMValueRef v = cg_load_at(p->k, from, p->dtype, cg_i64(c, i), 1);
         p->k->mask = NULL;
-        cg_store_at(p->k, p->rows, p->dtype, cg_product_add(p, to, cg_i64(c, i)), 1, v);
+        cg_store_at(p->k, to, p->dtype, cg_i64(c, i), 1, v);
     }
 }
 
@@ -240,6 +249,7 @@ void cg_product_pack_rows(cg_product *p, const cg_panel *block, LLVMValueRef fro
     cg_product_unit_rows(p, from, &end, &once);
     cg_loop k = cg_loop_open(c, cg_i64(c, 0), block->length, 1, "pack.k");
     cg_loop rows = cg_loop_open(c, from, end, p->mr, "pack.rows");
+    rows.running_pointers = true;
     pack_tile(p, block, k.index, rows.index, LLVMBuildSub(c->b, rows.index, from, ""), p->mr);
     cg_loop_close(c, &rows);
     if (rest) {

@@ -62,7 +62,7 @@ static void square(cg_tile *t, LLVMValueRef k, int j, int u)
 {
     cg *c = t->p->k->c;
     int q = cg_stream_square(t->p);
-    LLVMValueRef v[PIECE];
+    LLVMValueRef v[PIECE], rows = cg_tile_rows(t, k);
 
     for (int i = 0; i < q; i++)
         v[i] = pieces(t, k, j, i, u);
@@ -70,7 +70,7 @@ static void square(cg_tile *t, LLVMValueRef k, int j, int u)
     for (int s = 0; s < q; s++)
         for (int i = 0; i < t->rows; i++) {
             LLVMValueRef *sum = &t->sum[i * t->vectors + j];
-            *sum = cg_fma(c, cg_tile_row(t, k, i, u + s), v[s], *sum);
+            *sum = cg_fma(c, cg_tile_row(t, rows, i, u + s), v[s], *sum);
         }
 }
 
@@ -79,7 +79,7 @@ static void single(cg_tile *t, LLVMValueRef k, int j)
 {
     cg_product *p = t->p;
     cg *c = p->k->c;
-    LLVMValueRef v = LLVMGetPoison(cg_product_vector(p));
+    LLVMValueRef v = LLVMGetPoison(cg_product_vector(p)), rows = cg_tile_rows(t, k);
 
     for (int i = 0; i < c->lanes; i++) {
         LLVMValueRef e = cg_load_scalar(c, address(t, k, j, i, 0), p->dtype);
@@ -88,7 +88,7 @@ static void single(cg_tile *t, LLVMValueRef k, int j)
     }
     for (int i = 0; i < t->rows; i++) {
         LLVMValueRef *sum = &t->sum[i * t->vectors + j];
-        *sum = cg_fma(c, cg_tile_row(t, k, i, 0), v, *sum);
+        *sum = cg_fma(c, cg_tile_row(t, rows, i, 0), v, *sum);
     }
 }
 

@@ -54,12 +54,12 @@ static sums add(const cg_tile *t, const sums *x, const sums *z)
 /* Step k + u of the partial sum s. */
 static sums step(cg_tile *t, LLVMValueRef k, int u, sums s)
 {
-    LLVMValueRef column[CG_TREE_SUMS] = {0};
+    LLVMValueRef column[CG_TREE_SUMS] = {0}, rows = cg_tile_rows(t, k);
 
     for (int j = 0; j < t->vectors; j++)
         column[j] = cg_tile_column(t, k, j, u);
     for (int i = 0; i < t->rows; i++) {
-        LLVMValueRef x = cg_tile_row(t, k, i, u);
+        LLVMValueRef x = cg_tile_row(t, rows, i, u);
         for (int j = 0; j < t->vectors; j++) {
             LLVMValueRef *v = &s.v[i * t->vectors + j];
             *v = cg_fma(t->p->k->c, x, column[j], *v);

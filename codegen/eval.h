@@ -180,6 +180,8 @@ typedef struct cg_loop {
     /* header: where the loop is entered from; latch: set by close */
     LLVMBasicBlockRef header, body, latch, done;
     bool guarded; /* may run zero times */
+    /* LLVM may replace the index by them: what loops that mostly move data gain from */
+    bool running_pointers;
 } cg_loop;
 cg_loop cg_loop_open(cg *c, LLVMValueRef from, LLVMValueRef to, int64_t step, const char *name);
 void cg_loop_close(cg *c, cg_loop *l);

@@ -184,7 +184,7 @@ static void emit_tile(outer_state *s, LLVMValueRef column, int n, LLVMValueRef m
     cg_forget_level(k, 1);
     cg_outer_set_home(s, false, LLVMGetInsertBlock(c->b));
     for (int v = 0; v < n; v++)
-        s->column[v] = v ? LLVMBuildNSWAdd(c->b, column, cg_i64(c, (int64_t)v * c->lanes), "") : column;
+        s->column[v] = cg_add(c, column, cg_i64(c, (int64_t)v * c->lanes));
     emit_blocks(s, n, mask, sums);
     cg_outer_set_home(s, false, NULL);
     for (int v = 0; v < n; v++) {

@@ -47,7 +47,7 @@ static void each_column(stream *t, column_fn *body, int rows)
 
     for (int tail = 0; tail <= ragged; tail++) {
         cg_loop l = cg_loop_open(c, tail ? main : cg_i64(c, 0), tail ? n : main, c->lanes, "column");
-        LLVMValueRef column = LLVMBuildNSWAdd(c->b, t->from, l.index, "");
+        LLVMValueRef column = cg_add(c, t->from, l.index);
         cg_outer_set_home(s, false, l.body);
         cg_outer_set_column(s, column);
         k->mask = tail ? cg_tail_mask(s->k, l.index, n) : NULL;
@@ -133,7 +133,7 @@ static void add_rows(stream *t, LLVMValueRef from, LLVMValueRef to, int rows)
     cg_loop l = cg_loop_open(c, from, to, rows, "row");
 
     for (int u = 0; u < rows; u++) {
-        cg_outer_set_row(s, u ? LLVMBuildNSWAdd(c->b, l.index, cg_i64(c, u), "") : l.index);
+        cg_outer_set_row(s, cg_add(c, l.index, cg_i64(c, u)));
         for (int d = s->a_dims; d < s->r_end; d++)
             t->row_index[u][d] = k->index[d];
     }

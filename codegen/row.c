@@ -172,7 +172,7 @@ static void emit_groups(row_state *s, int pass, int64_t main)
             phi[i] = s->acc[i] = cg_carry(c, &l, init[i]);
         }
     for (int v = 0; v < s->vectors; v++) {
-        LLVMValueRef at = v ? LLVMBuildNSWAdd(c->b, l.index, cg_i64(c, (int64_t)v * c->lanes), "") : l.index;
+        LLVMValueRef at = cg_add(c, l.index, cg_i64(c, (int64_t)v * c->lanes));
         emit_vector(s, pass, at, NULL, v);
     }
     cg_forget(k, k->vector_dim);
@@ -262,9 +262,7 @@ static void emit_pass_store(row_state *s, int pass)
     if (main) {
         cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, main), step, "i");
         for (int u = 0; u < unroll; u++)
-            emit_vector(s, pass,
-                        u ? LLVMBuildNSWAdd(c->b, l.index, cg_i64(c, (int64_t)u * c->lanes), "") : l.index,
-                        NULL, 0);
+            emit_vector(s, pass, cg_add(c, l.index, cg_i64(c, (int64_t)u * c->lanes)), NULL, 0);
         cg_forget(k, k->vector_dim);
         cg_loop_close(c, &l);
     }
