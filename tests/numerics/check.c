@@ -92,6 +92,17 @@ rt_array num_operand(const ir_type *t, num_layout how, double lo, double hi, boo
 
 /* ---- engines and comparison --------------------------------------------------------------------------- */
 
+#if defined(__SANITIZE_THREAD__)
+#define RACES_ONLY 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RACES_ONLY 1
+#endif
+#endif
+#ifndef RACES_ONLY
+#define RACES_ONLY 0
+#endif
+
 static rt_engine engines[6];
 static int engine_count;
 static rt_pool *pool;
@@ -108,6 +119,10 @@ int num_setup(void **state)
         for (int threads = 1; threads <= 2 && rt_level_named(names[i]); threads++)
             engines[engine_count++] =
                 (rt_engine){.level = rt_level_named(names[i]), .pool = threads == 1 ? NULL : pool};
+    if (RACES_ONLY) { /* TSan looks at two threads; builds without it compare the bits at every level */
+        engines[0] = engines[engine_count - 1];
+        engine_count = 1;
+    }
     return 0;
 }
 
@@ -165,11 +180,11 @@ void num_check(ir_op op, const ir_attrs *a, rt_array *x, int n)
     assert_non_null(want.data);
     assert_non_null(got.data);
     memset(want.data, 0x5A, ir_type_bytes(&t));
-    assert_true(ref_compute(op, a, in, n, &want));
+    assert_true(RACES_ONLY || ref_compute(op, a, in, n, &want));
     for (int i = 0; i < engine_count; i++) {
         memset(got.data, 0xA5, ir_type_bytes(&t));
         assert_int_equal(rt_compute(&engines[i], op, a, in, n, &got), IR_OK);
-        for (int64_t j = 0; j < ir_type_elements(&t); j++)
+        for (int64_t j = 0; !RACES_ONLY && j < ir_type_elements(&t); j++)
             if (!same_bits(&want, &got, j))
                 report(op, &engines[i], in, n, &want, &got, j);
     }
