@@ -306,7 +306,7 @@ static void choose_panels(cg_product *p, int64_t outer)
     p->np = panels < MOST_PANELS ? panels : MOST_PANELS;
     int64_t bytes = cg_product_panel_step(p) * (int64_t)ir_dtype_size(p->dtype);
     while (p->copies_panels && p->np > 2 && p->np * bytes > COPY_BYTES)
-        p->np /= 2;
+        p->np = ceil_div(p->np, 2);
     while (p->np > 4 && outer * ceil_div(panels, p->np) * ceil_div(p->m, p->mb) < 8)
         p->np /= 2;
 }

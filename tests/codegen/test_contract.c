@@ -76,6 +76,22 @@ static void test_plain(void **state)
         }
 }
 
+/* Long rows of z, packed for some of 4 to 9 panels at once: as many as the stack has room for. */
+static void test_stretches(void **state)
+{
+    static const test_config wide = {NULL, 16, 1};
+
+    (void)state;
+    for (int64_t panels = 4; panels < 10; panels++) {
+        const product p = {1, 17, panels * 64 - 7, 512, false, false};
+        ir_graph *g = graph();
+        test_output(g, multiply(g, &p, IR_DT_f32));
+        g = test_fuse_plan(g);
+        test_check_config(g, &wide, false);
+        ir_graph_free(g);
+    }
+}
+
 /* bias along n, relu; a residual; the product itself stored too */
 static void test_consumers(void **state)
 {
@@ -280,11 +296,11 @@ static void test_small_zeros(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),       cmocka_unit_test(test_consumers),
-        cmocka_unit_test(test_masked),      cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_axes),        cmocka_unit_test(test_update),
-        cmocka_unit_test(test_small),       cmocka_unit_test(test_small_consumers),
-        cmocka_unit_test(test_small_zeros),
+        cmocka_unit_test(test_plain),           cmocka_unit_test(test_stretches),
+        cmocka_unit_test(test_consumers),       cmocka_unit_test(test_masked),
+        cmocka_unit_test(test_groups),          cmocka_unit_test(test_axes),
+        cmocka_unit_test(test_update),          cmocka_unit_test(test_small),
+        cmocka_unit_test(test_small_consumers), cmocka_unit_test(test_small_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
