@@ -58,6 +58,58 @@ LLVMValueRef cg_accumulate(cg_kernel *k, const cg_reduce *r, LLVMValueRef acc)
     return k->mask ? LLVMBuildSelect(c->b, k->mask, next, acc, "") : next;
 }
 
+/* ---- extremes of many vectors ---------------------------------------------------------------------------
+ */
+
+bool cg_is_extreme(const cg_reduce *r)
+{
+    return (r->op == IR_reduce_max || r->op == IR_reduce_min) &&
+           (r->dtype == IR_DT_f32 || r->dtype == IR_DT_f64);
+}
+
+static LLVMTypeRef integers_like(cg *c, const cg_reduce *r)
+{
+    return cg_vector_of(c, LLVMIntTypeInContext(c->ctx, 8 * (unsigned)ir_dtype_size(r->dtype)));
+}
+
+cg_watch cg_watch_nothing(cg *c, const cg_reduce *r)
+{
+    LLVMTypeRef t = integers_like(c, r);
+    LLVMValueRef none = LLVMConstNull(t), all = LLVMConstAllOnes(t);
+
+    return (cg_watch){.nan = none, .signs = r->op == IR_reduce_max ? all : none};
+}
+
+LLVMValueRef cg_extreme(cg *c, const cg_reduce *r, LLVMValueRef x, LLVMValueRef acc)
+{
+    LLVMRealPredicate p = r->op == IR_reduce_max ? LLVMRealOGT : LLVMRealOLT;
+
+    return LLVMBuildSelect(c->b, LLVMBuildFCmp(c->b, p, x, acc, ""), x, acc, "");
+}
+
+void cg_watch_pair(cg *c, const cg_reduce *r, cg_watch *w, LLVMValueRef x, LLVMValueRef z)
+{
+    LLVMTypeRef t = integers_like(c, r);
+    LLVMOpcode op = r->op == IR_reduce_max ? LLVMAnd : LLVMOr;
+    LLVMValueRef unordered = LLVMBuildFCmp(c->b, LLVMRealUNO, x, z, "");
+
+    w->nan = LLVMBuildSelect(c->b, unordered, LLVMConstAllOnes(t), w->nan, "");
+    w->signs = LLVMBuildBinOp(c->b, op, w->signs, LLVMBuildBitCast(c->b, x, t, ""), "");
+    w->signs = LLVMBuildBinOp(c->b, op, w->signs, LLVMBuildBitCast(c->b, z, t, ""), "");
+}
+
+LLVMValueRef cg_mend(cg *c, const cg_reduce *r, const cg_watch *w, LLVMValueRef acc)
+{
+    LLVMTypeRef t = integers_like(c, r), real = LLVMTypeOf(acc);
+    LLVMValueRef top = LLVMBuildBitCast(c->b, LLVMBuildFNeg(c->b, cg_real(c, r->dtype, 0), ""), t, "");
+    LLVMValueRef zero = LLVMBuildFCmp(c->b, LLVMRealOEQ, acc, cg_real(c, r->dtype, 0), "");
+    LLVMValueRef sign = LLVMBuildBitCast(c->b, LLVMBuildAnd(c->b, w->signs, top, ""), real, "");
+    LLVMValueRef nan = LLVMBuildICmp(c->b, LLVMIntNE, w->nan, LLVMConstNull(t), "");
+
+    acc = LLVMBuildSelect(c->b, zero, sign, acc, "");
+    return LLVMBuildSelect(c->b, nan, cg_real(c, r->dtype, (double)__builtin_nanf("")), acc, "");
+}
+
 static LLVMValueRef half_of(cg *c, LLVMValueRef v, int lanes, int from)
 {
     LLVMTypeRef i32 = LLVMInt32TypeInContext(c->ctx);

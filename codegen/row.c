@@ -14,6 +14,7 @@ enum { PARTIALS = 64, MAX_STRAIGHT = 8, MAX_SCRATCH = 128 * 1024 };
 typedef struct row_state {
     row_plan p;
     LLVMValueRef *acc;     /* [reduce][vector of partials]; NULL: still +0 (or the least value) */
+    LLVMValueRef *seen;    /* [reduce][vector]: in a loop over groups, what extremes are taken of */
     LLVMValueRef *memory;  /* [reduce]: partials in memory */
     LLVMValueRef *scratch; /* [term]: a row of a kept term, or NULL */
     int vectors;           /* of partials: 64 / lanes */
@@ -25,6 +26,12 @@ typedef struct row_state {
 static bool in_pass(const row_state *s, int reduce, int pass)
 {
     return s->p.reduces[reduce].pass == pass;
+}
+
+/* Whether reduce r is an extreme whose NaNs and zeros are looked after apart. */
+static bool watched(const row_state *s, int r)
+{
+    return s->seen && cg_is_extreme(&s->p.reduces[r]);
 }
 
 static LLVMValueRef scratch_at(row_state *s, int t, LLVMValueRef at)
@@ -103,7 +110,13 @@ static void emit_vector(row_state *s, int pass, LLVMValueRef at, LLVMValueRef ma
     for (int r = 0; r < s->p.reduce_count; r++)
         if (in_pass(s, r, pass)) {
             LLVMValueRef *acc = &s->acc[r * s->vectors + slot];
-            *acc = cg_accumulate(k, &s->p.reduces[r], *acc);
+            if (watched(s, r)) {
+                LLVMValueRef *seen = &s->seen[r * s->vectors + slot];
+                *seen = cg_eval_term(k, s->p.reduces[r].x[0]);
+                *acc = cg_extreme(k->c, &s->p.reduces[r], *seen, *acc);
+            } else {
+                *acc = cg_accumulate(k, &s->p.reduces[r], *acc);
+            }
         }
     write_scratch(s, pass, at);
     store_outs(s, pass);
@@ -157,13 +170,48 @@ static void emit_straight(row_state *s)
     }
 }
 
+/* What watching reduce r has come to, carried around the loop. */
+typedef struct watch_loop {
+    cg_watch init, phi, now;
+} watch_loop;
+
+static void watch_open(row_state *s, const cg_loop *l, int r, watch_loop *w)
+{
+    cg *c = s->p.k->c;
+
+    w->init = cg_watch_nothing(c, &s->p.reduces[r]);
+    w->phi.nan = cg_carry(c, l, w->init.nan);
+    w->phi.signs = cg_carry(c, l, w->init.signs);
+    w->now = w->phi;
+    for (int v = 0; v < s->vectors; v += 2)
+        cg_watch_pair(c, &s->p.reduces[r], &w->now, s->seen[r * s->vectors + v],
+                      s->seen[r * s->vectors + v + 1]);
+}
+
+/* All partials become one, which is mended: extremes are free of order. */
+static void watch_close(row_state *s, const cg_loop *l, int r, const watch_loop *w)
+{
+    cg *c = s->p.k->c;
+    const cg_reduce *e = &s->p.reduces[r];
+    LLVMValueRef *acc = &s->acc[r * s->vectors];
+    cg_watch all = {.nan = cg_carried(c, l, w->phi.nan, w->init.nan, w->now.nan),
+                    .signs = cg_carried(c, l, w->phi.signs, w->init.signs, w->now.signs)};
+
+    for (int v = 1; v < s->vectors; v++) {
+        acc[0] = cg_extreme(c, e, acc[v], acc[0]);
+        acc[v] = NULL;
+    }
+    acc[0] = cg_mend(c, e, &all, acc[0]);
+}
+
 /* Whole groups of 64 elements, the vectors of partials carried around the loop. */
 static void emit_groups(row_state *s, int pass, int64_t main)
 {
     cg_kernel *k = s->p.k;
     cg *c = k->c;
     int count = s->p.reduce_count * s->vectors;
-    LLVMValueRef phi[count + 1], init[count + 1];
+    LLVMValueRef phi[count + 1], init[count + 1], seen[count + 1];
+    watch_loop watch[s->p.reduce_count + 1];
 
     cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, main), PARTIALS, "i");
     for (int i = 0; i < count; i++)
@@ -171,15 +219,23 @@ static void emit_groups(row_state *s, int pass, int64_t main)
             init[i] = cg_neutral(c, &s->p.reduces[i / s->vectors]);
             phi[i] = s->acc[i] = cg_carry(c, &l, init[i]);
         }
+    s->seen = seen;
     for (int v = 0; v < s->vectors; v++) {
         LLVMValueRef at = cg_add(c, l.index, cg_i64(c, (int64_t)v * c->lanes));
         emit_vector(s, pass, at, NULL, v);
     }
+    for (int r = 0; r < s->p.reduce_count; r++)
+        if (in_pass(s, r, pass) && watched(s, r))
+            watch_open(s, &l, r, &watch[r]);
     cg_forget(k, k->vector_dim);
     cg_loop_close(c, &l);
     for (int i = 0; i < count; i++)
         if (in_pass(s, i / s->vectors, pass))
             s->acc[i] = cg_carried(c, &l, phi[i], init[i], s->acc[i]);
+    for (int r = 0; r < s->p.reduce_count; r++)
+        if (in_pass(s, r, pass) && watched(s, r))
+            watch_close(s, &l, r, &watch[r]);
+    s->seen = NULL;
 }
 
 /* One pass with partials in registers: groups of 64, then the rest of the run in a straight line. */

@@ -1,5 +1,6 @@
 /* tests/codegen/test_row.c: ROW kernels against the eager engine: sums, extrema, softmax, variance, products
  * by the tree; rows short and long, several passes, scratch rows, merged and uneven runs. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "runtime/array.h"
 #include "tests/codegen/lib_codegen.h"
 
 static const int64_t lengths[] = {1,  2,   3,   10,  15,  16,  17,  33,   63,   64,
@@ -72,6 +74,39 @@ static void test_extrema(void **state)
                 test_one_kernel(g, IR_K_ROW, y);
                 test_check(g, d < 2);
             }
+}
+
+/* Rows of `usual` but for one element: extremes that hang on the sign of a zero, NaNs of either sign. */
+static void test_extrema_of_zeros(void **state)
+{
+    enum { N = 200, ROWS = 11 };
+    static const struct {
+        double usual, other;
+        int at;
+    } rows[ROWS] = {
+        {-0.0, -0.0, 0},         {-0.0, 0.0, 70}, {0.0, -0.0, 130}, {-1, -0.0, 5}, {1, 0.0, 5},
+        {3, -NAN, 100},          {-2, NAN, 0},    {-5, 0.0, 17},    {5, -0.0, 40}, {-INFINITY, -INFINITY, 0},
+        {INFINITY, INFINITY, 0},
+    };
+    static double x64[ROWS * N];
+    static float x32[ROWS * N];
+
+    (void)state;
+    for (int i = 0; i < ROWS * N; i++)
+        x32[i] = (float)(x64[i] = i % N == rows[i / N].at ? rows[i / N].other : rows[i / N].usual);
+    for (int way = 0; way < 4; way++) {
+        ir_graph *g = graph();
+        ir_type t = TEST_TYPE(way & 1 ? IR_DT_f64 : IR_DT_f32, ROWS, N);
+        ir_val x = ir_e_constant(&g->sink, &t, way & 1 ? (const void *)x64 : x32, false);
+        ir_val y =
+            ir_e_reduce(&g->sink, way & 2 ? IR_reduce_min : IR_reduce_max, x, (const int[]){1}, 1, false);
+        test_output(g, y);
+        test_one_kernel(g, IR_K_ROW, y);
+        for (int c = 0; c < test_config_count; c++)
+            if (!test_configs[c].isa || rt_level_named(test_configs[c].isa))
+                test_check_config(g, &test_configs[c], false);
+        ir_graph_free(g);
+    }
 }
 
 /* max, exp(x - max) kept, sum, divide: three passes */
@@ -224,6 +259,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sum),
         cmocka_unit_test(test_extrema),
+        cmocka_unit_test(test_extrema_of_zeros),
         cmocka_unit_test(test_softmax),
         cmocka_unit_test(test_norm),
         cmocka_unit_test(test_many),
