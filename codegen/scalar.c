@@ -35,6 +35,7 @@
 #define NEG(a) cg_s_neg(c, DTYPE, a)
 #define ABS(a) cg_s_abs(c, DTYPE, a)
 #define FMA(a, b, acc) cg_fma(c, a, b, acc)
+#define SCALBN(v, n, w) (cg_s_can_scalbn(c, DTYPE) ? cg_s_scalbn(c, v, n) : (w))
 #define SQRT(a) cg_s_call(c, "llvm.sqrt", a)
 #define ROUND(a) cg_s_round(c, DTYPE, a)
 #define FLOOR(a) cg_s_call(c, "llvm.floor", a)

@@ -95,6 +95,28 @@ LLVMValueRef cg_s_round(cg *c, ir_dtype d, LLVMValueRef a)
     return LLVMBuildFSub(c->b, LLVMBuildFAdd(c->b, a, magic, ""), magic, "");
 }
 
+bool cg_s_can_scalbn(const cg *c, ir_dtype d)
+{
+    int64_t bytes = (int64_t)c->lanes * (int64_t)ir_dtype_size(d);
+
+    return c->register_bytes == 64 && (bytes == 16 || bytes == 32 || bytes == 64);
+}
+
+LLVMValueRef cg_s_scalbn(cg *c, LLVMValueRef v, LLVMValueRef n)
+{
+    enum { CURRENT_ROUNDING = 4 };
+    LLVMTypeRef t = LLVMTypeOf(v);
+    bool is_double = LLVMGetTypeKind(LLVMGetElementType(t)) == LLVMDoubleTypeKind;
+    int bits = c->lanes * (is_double ? 64 : 32);
+    unsigned mask_bits = c->lanes == 16 ? 16 : 8;
+    LLVMValueRef all = LLVMConstAllOnes(LLVMIntTypeInContext(c->ctx, mask_bits));
+    LLVMValueRef x[5] = {v, n, v, all, LLVMConstInt(LLVMInt32TypeInContext(c->ctx), CURRENT_ROUNDING, 0)};
+    char name[64];
+
+    snprintf(name, sizeof name, "llvm.x86.avx512.mask.scalef.%s.%d", is_double ? "pd" : "ps", bits);
+    return cg_intrinsic(c, name, NULL, 0, x, bits == 512 ? 5 : 4);
+}
+
 LLVMValueRef cg_s_call(cg *c, const char *intrinsic, LLVMValueRef a)
 {
     LLVMTypeRef t = LLVMTypeOf(a);

@@ -30,6 +30,9 @@ LLVMValueRef cg_s_from_int(cg *c, ir_dtype d, LLVMValueRef i);
 /* Element i of a constant table of `count` values of float dtype d; one private global per name and module.
  * */
 LLVMValueRef cg_s_table(cg *c, ir_dtype d, const char *name, const void *data, int count, LLVMValueRef i);
+/* v 2^n, rounded once, by one instruction (AVX-512), where c's vectors are its registers. */
+bool cg_s_can_scalbn(const cg *c, ir_dtype d);
+LLVMValueRef cg_s_scalbn(cg *c, LLVMValueRef v, LLVMValueRef n);
 LLVMValueRef cg_s_convert(cg *c, ir_dtype from, ir_dtype to, LLVMValueRef x);
 
 #endif

@@ -43,6 +43,7 @@
 #define NEG(a) SFX(s_neg)(a)
 #define ABS(a) SFX(s_abs)(a)
 #define FMA(a, b, c) SFX(s_fma)(a, b, c)
+#define SCALBN(v, n, w) (w)
 #define SQRT(a) SFX(s_sqrt)(a)
 #define ROUND(a) SFX(s_round)(a)
 #define FLOOR(a) SFX(s_floor)(a)

@@ -477,6 +477,7 @@ static int check(ir_dtype d, const char *cpu, bool wide, int lanes)
             .module = module,
             .b = LLVMCreateBuilderInContext(ctx),
             .lanes = lanes,
+            .register_bytes = strcmp(cpu, "x86-64-v4") == 0 ? 64 : 16,
             .has_fma = wide,
             .has_gather = wide,
             .has_f16c = wide,
