@@ -108,11 +108,21 @@ LLVMValueRef cg_fma(cg *c, LLVMValueRef a, LLVMValueRef b, LLVMValueRef acc)
     return cg_intrinsic(c, "llvm.fma", &t, 1, (LLVMValueRef[]){a, b, acc}, 3);
 }
 
-void cg_prefetch_line(cg *c, LLVMValueRef pointer, bool write)
+static void prefetch(cg *c, LLVMValueRef pointer, bool write, int nearness)
 {
     LLVMTypeRef type = LLVMTypeOf(pointer), i32 = LLVMInt32TypeInContext(c->ctx);
-    LLVMValueRef how = LLVMConstInt(i32, write, 0), near = LLVMConstInt(i32, 3, 0),
-                 data = LLVMConstInt(i32, 1, 0);
+    LLVMValueRef how = LLVMConstInt(i32, write, 0), data = LLVMConstInt(i32, 1, 0),
+                 where = LLVMConstInt(i32, (unsigned)nearness, 0);
 
-    cg_intrinsic(c, "llvm.prefetch", &type, 1, (LLVMValueRef[]){pointer, how, near, data}, 4);
+    cg_intrinsic(c, "llvm.prefetch", &type, 1, (LLVMValueRef[]){pointer, how, where, data}, 4);
+}
+
+void cg_prefetch_line(cg *c, LLVMValueRef pointer, bool write)
+{
+    prefetch(c, pointer, write, 3);
+}
+
+void cg_prefetch_second(cg *c, LLVMValueRef pointer)
+{
+    prefetch(c, pointer, false, 2);
 }

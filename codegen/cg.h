@@ -46,6 +46,7 @@ LLVMValueRef cg_intrinsic(cg *c, const char *name, LLVMTypeRef *types, int type_
                           int arg_count);
 /* Asks for the cache line of an address, which need not be one of the buffer's. */
 void cg_prefetch_line(cg *c, LLVMValueRef pointer, bool write);
+void cg_prefetch_second(cg *c, LLVMValueRef pointer); /* into the second cache */
 LLVMValueRef cg_fma(cg *c, LLVMValueRef a, LLVMValueRef b, LLVMValueRef acc);
 
 /* codegen/races.c: tells the runtime of an access, where races are checked.  `count` elements of `size` bytes

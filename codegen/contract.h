@@ -33,6 +33,8 @@ typedef enum {
 typedef struct cg_side {
     ir_ref node;
     int64_t along, k;
+    int64_t next;   /* elements to the next matrix of the batch, which a tile asks for a part of; 0: none */
+    int next_lines; /* so many */
     int64_t group, jump; /* B: `along` holds within groups of so many columns, which are `jump` apart */
     ir_map outer;
     LLVMValueRef base, unit; /* buffer; element offset of the current unit */

@@ -391,6 +391,42 @@ bool cg_product_describe(cg_product *p, cg_orientation *w)
     return true;
 }
 
+/* ---- the next matrices of a batch ---- */
+
+/* The innermost batch dim, or -1. */
+static int batch_dim(const cg_orientation *w)
+{
+    for (int d = (w->m0 < w->n0 ? w->m0 : w->n0) - 1; d >= 0; d--)
+        if (w->extent[d] > 1)
+            return d;
+    return -1;
+}
+
+static bool lies_whole(const cg_side *s, int64_t rows, int64_t depth)
+{
+    return (s->k == 1 && s->along == depth) || (s->along == 1 && s->k == rows);
+}
+
+/* Small matrices, many of them: while one product is computed, its tiles ask for the operands of the next,
+ * into the second cache.  A batch of 96 products of 128 x 64 by 64 x 128 takes 2.05 instead of 2.25 ms (Zen
+ * 4). */
+static void choose_next(cg_product *p, const cg_orientation *w)
+{
+    int d = batch_dim(w);
+    int64_t tiles = cg_product_panels(p) * ceil_div(p->m, p->mr), size = (int64_t)ir_dtype_size(p->dtype);
+    int64_t a = p->m * p->depth * size, b = p->n * p->depth * size;
+
+    if (d < 0 || p->tree || p->k->slices > 1 || !lies_whole(&p->a, p->m, p->depth) ||
+        !lies_whole(&p->b, p->n, p->depth) || p->a.outer.stride[d] * size != a ||
+        p->b.outer.stride[d] * size != b || a + b > NEAR_BYTES || (a + b) * w->extent[d] < FAR_BYTES ||
+        a + b > 64 * CG_LINE * tiles)
+        return;
+    p->a.next = a / size;
+    p->b.next = b / size;
+    p->a.next_lines = (int)ceil_div(a, CG_LINE * tiles);
+    p->b.next_lines = (int)ceil_div(b, CG_LINE * tiles);
+}
+
 void cg_product_choose(cg_product *p, const cg_orientation *w)
 {
     int64_t outer = 1;
@@ -410,6 +446,7 @@ void cg_product_choose(cg_product *p, const cg_orientation *w)
         outer *= d == p->m_dim && p->m > 1 ? 1 : w->extent[d];
     choose_rows(p, outer);
     choose_panels(p, outer);
+    choose_next(p, w);
 }
 
 /* ---- the choice in words ------------------------------------------------------------------------------ */

@@ -278,6 +278,25 @@ static void prefetch_places(cg_tile *t, LLVMValueRef row)
     cg_forget_level(k, 1);
 }
 
+/* Its part of the next matrix of the batch. */
+static void prefetch_next(const cg_tile *t, const cg_side *s, LLVMValueRef row)
+{
+    const cg_product *p = t->p;
+    cg *c = p->k->c;
+    int64_t line = CG_LINE / (int64_t)ir_dtype_size(p->dtype), down = (p->m + p->mr - 1) / p->mr;
+
+    if (!s->next)
+        return;
+    LLVMValueRef panel = LLVMBuildUDiv(c->b, t->panel->column, cg_i64(c, panel_width(p)), "");
+    LLVMValueRef tile = LLVMBuildUDiv(c->b, row, cg_i64(c, p->mr), "");
+    LLVMValueRef number = cg_product_add(p, cg_product_scale(p, panel, down), tile);
+    LLVMValueRef first = cg_product_scale(p, number, s->next_lines * line);
+    LLVMValueRef at =
+        cg_product_at(p, s->base, cg_product_add(p, s->unit, cg_product_add(p, first, cg_i64(c, s->next))));
+    for (int i = 0; i < s->next_lines; i++)
+        cg_prefetch_second(c, cg_product_at(p, at, cg_i64(c, i * line)));
+}
+
 /* Where the tile reads A: in place, or the unit's copy. */
 static void find_rows(cg_tile *t, LLVMValueRef row, LLVMValueRef row_in_unit)
 {
@@ -310,6 +329,8 @@ void cg_product_tile(cg_product *p, const cg_panel *panel, LLVMValueRef row, LLV
         t.b = cg_product_at(p, p->b.base, cg_product_add(p, b, cg_product_column(p, panel, 0)));
     }
     prefetch_places(&t, row);
+    prefetch_next(&t, &p->a, row);
+    prefetch_next(&t, &p->b, row);
     if (p->tree)
         cg_tile_tree(&t);
     else

@@ -451,7 +451,8 @@ void cg_prefetch(cg_kernel *k, int dim)
 void cg_prefetch_here(cg_kernel *k, int64_t n)
 {
     for (int t = 0; t < k->term_count && k->vector_dim >= 0; t++)
-        if (is_stream(k, t, CG_T_LOAD) || is_stream(k, t, CG_T_STORE))
+        if (is_stream(k, t, CG_T_LOAD) ||
+            (is_stream(k, t, CG_T_STORE) && !(k->streaming && cg_streams(k->g, k->k, k->terms[t].node))))
             prefetch_lines(k, t, 0, n * term_size(k, t));
 }
 

@@ -92,6 +92,26 @@ static void test_stretches(void **state)
     }
 }
 
+/* Results of more than 4 MiB go past the caches where they fill lines; tiles ask for the next matrices, also
+ * behind the last. */
+static void test_big(void **state)
+{
+    static const product big[] = {{70, 128, 128, 64, false, false},
+                                  {70, 128, 128, 64, true, true},
+                                  {70, 129, 130, 33, false, false},
+                                  {1, 1100, 1024, 20, false, false}};
+    static const test_config wide = {NULL, 0, 2}, paired = {NULL, 16, 1};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof big / sizeof *big; i++) {
+        ir_graph *g = graph();
+        test_output(g, multiply(g, &big[i], IR_DT_f32));
+        g = test_fuse_plan(g);
+        test_check_config(g, i % 2 ? &wide : &paired, false);
+        ir_graph_free(g);
+    }
+}
+
 /* bias along n, relu; a residual; the product itself stored too */
 static void test_consumers(void **state)
 {
@@ -296,11 +316,12 @@ static void test_small_zeros(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),           cmocka_unit_test(test_stretches),
-        cmocka_unit_test(test_consumers),       cmocka_unit_test(test_masked),
-        cmocka_unit_test(test_groups),          cmocka_unit_test(test_axes),
-        cmocka_unit_test(test_update),          cmocka_unit_test(test_small),
-        cmocka_unit_test(test_small_consumers), cmocka_unit_test(test_small_zeros),
+        cmocka_unit_test(test_plain),       cmocka_unit_test(test_stretches),
+        cmocka_unit_test(test_big),         cmocka_unit_test(test_consumers),
+        cmocka_unit_test(test_masked),      cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_axes),        cmocka_unit_test(test_update),
+        cmocka_unit_test(test_small),       cmocka_unit_test(test_small_consumers),
+        cmocka_unit_test(test_small_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
