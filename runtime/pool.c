@@ -8,7 +8,8 @@
  *
  * The caller works too, closes the loop when no chunk is left and waits for the workers inside.  A worker
  * that comes late finds the loop closed and has delayed nobody.  Workers spin for SPIN_NS after a loop, then
- * sleep; with fewer CPUs than threads they sleep at once.  Cost of a loop while they spin: below 1 us. */
+ * sleep; with fewer CPUs than threads they sleep at once, and so does for a while a worker that has lost its
+ * CPU to somebody else.  Cost of a loop while they spin: below 1 us. */
 #include "runtime/pool.h"
 #include "runtime/races.h"
 
@@ -21,12 +22,16 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include <xmmintrin.h>
 
 #define SPIN_NS 50000
+#define LOOK_NS 1000000     /* how often a worker looks whether it has lost its CPU */
+#define CROWDED_NS 20000000 /* how long it does not spin when it has, twice within AGAIN_NS */
+#define AGAIN_NS 50000000
 #define CHUNKS_PER_THREAD 4
 #define MAX_THREADS 1024
 
@@ -83,10 +88,35 @@ static void take_chunks(rt_pool *p, int self)
     }
 }
 
-/* Waits until `job` is another loop than `seen`, or stop.  Returns the job's number. */
-static uint32_t await(rt_pool *p, uint32_t seen)
+/* What a worker knows of who else wants its CPU. */
+typedef struct crowd {
+    long lost;          /* times that it was taken away so far */
+    int64_t last;       /* when that was seen */
+    int64_t look, over; /* when to look again; when to spin again */
+} crowd;
+
+/* Until when to spin. */
+static int64_t spin_until(crowd *c)
 {
-    int64_t until = p->spin ? now_ns() + SPIN_NS : 0;
+    int64_t now = now_ns();
+
+    if (now >= c->look) {
+        struct rusage u = {0};
+        getrusage(RUSAGE_THREAD, &u);
+        if (u.ru_nivcsw != c->lost) {
+            c->over = now < c->last + AGAIN_NS ? now + CROWDED_NS : c->over;
+            c->last = now;
+        }
+        c->lost = u.ru_nivcsw;
+        c->look = now + LOOK_NS;
+    }
+    return now >= c->over ? now + SPIN_NS : 0;
+}
+
+/* Waits until `job` is another loop than `seen`, or stop.  Returns the job's number. */
+static uint32_t await(rt_pool *p, crowd *c, uint32_t seen)
+{
+    int64_t until = p->spin ? spin_until(c) : 0;
 
     for (;;) {
         uint32_t job = atomic_load(&p->job);
@@ -94,7 +124,7 @@ static uint32_t await(rt_pool *p, uint32_t seen)
         if ((job != seen && job % 2) || atomic_load(&p->stop)) {
             return job;
         }
-        if (p->spin && now_ns() < until) {
+        if (until && now_ns() < until) {
             for (int i = 0; i < 16; i++) {
                 _mm_pause();
             }
@@ -114,9 +144,10 @@ static void *work(void *arg)
     rt_pool *p = arg;
     int self = 1 + atomic_fetch_add(&p->ids, 1);
     uint32_t job = 0;
+    crowd c = {0};
 
     for (;;) {
-        job = await(p, job);
+        job = await(p, &c, job);
         if (atomic_load(&p->stop)) {
             return NULL;
         }
