@@ -9,7 +9,8 @@
  * leave their partial as it is. */
 #include "codegen/row.h"
 
-enum { PARTIALS = 64, MAX_STRAIGHT = 8, MAX_SCRATCH = 128 * 1024 };
+/* EXTREMES: vectors that a maximum or minimum is gathered in; free of order, so it needs no 64 partials. */
+enum { PARTIALS = 64, EXTREMES = 2, MAX_STRAIGHT = 8, MAX_SCRATCH = 128 * 1024 };
 
 typedef struct row_state {
     row_plan p;
@@ -109,12 +110,14 @@ static void emit_vector(row_state *s, int pass, LLVMValueRef at, LLVMValueRef ma
         cg_prefetch(k, s->p.outer - 1);
     for (int r = 0; r < s->p.reduce_count; r++)
         if (in_pass(s, r, pass)) {
-            LLVMValueRef *acc = &s->acc[r * s->vectors + slot];
+            LLVMValueRef *acc = &s->acc[r * s->vectors];
             if (watched(s, r)) {
                 LLVMValueRef *seen = &s->seen[r * s->vectors + slot];
                 *seen = cg_eval_term(k, s->p.reduces[r].x[0]);
+                acc += slot % EXTREMES;
                 *acc = cg_extreme(k->c, &s->p.reduces[r], *seen, *acc);
             } else {
+                acc += slot;
                 *acc = cg_accumulate(k, &s->p.reduces[r], *acc);
             }
         }
@@ -183,12 +186,17 @@ static void watch_open(row_state *s, const cg_loop *l, int r, watch_loop *w)
     w->phi.nan = cg_carry(c, l, w->init.nan);
     w->phi.signs = cg_carry(c, l, w->init.signs);
     w->now = w->phi;
-    for (int v = 0; v < s->vectors; v += 2)
-        cg_watch_pair(c, &s->p.reduces[r], &w->now, s->seen[r * s->vectors + v],
-                      s->seen[r * s->vectors + v + 1]);
 }
 
-/* All partials become one, which is mended: extremes are free of order. */
+/* Vectors v - 1 and v, at once: few values are kept. */
+static void watch_pair(row_state *s, int r, int v, watch_loop *w)
+{
+    const LLVMValueRef *seen = &s->seen[r * s->vectors + v];
+
+    cg_watch_pair(s->p.k->c, &s->p.reduces[r], &w->now, seen[-1], seen[0]);
+}
+
+/* The vectors become one, which is mended. */
 static void watch_close(row_state *s, const cg_loop *l, int r, const watch_loop *w)
 {
     cg *c = s->p.k->c;
@@ -197,11 +205,19 @@ static void watch_close(row_state *s, const cg_loop *l, int r, const watch_loop 
     cg_watch all = {.nan = cg_carried(c, l, w->phi.nan, w->init.nan, w->now.nan),
                     .signs = cg_carried(c, l, w->phi.signs, w->init.signs, w->now.signs)};
 
-    for (int v = 1; v < s->vectors; v++) {
+    for (int v = 1; v < EXTREMES; v++) {
         acc[0] = cg_extreme(c, e, acc[v], acc[0]);
         acc[v] = NULL;
     }
     acc[0] = cg_mend(c, e, &all, acc[0]);
+}
+
+/* Whether vector i of all partials is carried around the loop of the pass. */
+static bool carries(const row_state *s, int i, int pass)
+{
+    int r = i / s->vectors;
+
+    return in_pass(s, r, pass) && (!watched(s, r) || i % s->vectors < EXTREMES);
 }
 
 /* Whole groups of 64 elements, the vectors of partials carried around the loop. */
@@ -214,23 +230,26 @@ static void emit_groups(row_state *s, int pass, int64_t main)
     watch_loop watch[s->p.reduce_count + 1];
 
     cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, main), PARTIALS, "i");
+    s->seen = seen;
     for (int i = 0; i < count; i++)
-        if (in_pass(s, i / s->vectors, pass)) {
+        if (carries(s, i, pass)) {
             init[i] = cg_neutral(c, &s->p.reduces[i / s->vectors]);
             phi[i] = s->acc[i] = cg_carry(c, &l, init[i]);
         }
-    s->seen = seen;
-    for (int v = 0; v < s->vectors; v++) {
-        LLVMValueRef at = cg_add(c, l.index, cg_i64(c, (int64_t)v * c->lanes));
-        emit_vector(s, pass, at, NULL, v);
-    }
     for (int r = 0; r < s->p.reduce_count; r++)
         if (in_pass(s, r, pass) && watched(s, r))
             watch_open(s, &l, r, &watch[r]);
+    for (int v = 0; v < s->vectors; v++) {
+        LLVMValueRef at = cg_add(c, l.index, cg_i64(c, (int64_t)v * c->lanes));
+        emit_vector(s, pass, at, NULL, v);
+        for (int r = 0; r < s->p.reduce_count && v % 2; r++)
+            if (in_pass(s, r, pass) && watched(s, r))
+                watch_pair(s, r, v, &watch[r]);
+    }
     cg_forget(k, k->vector_dim);
     cg_loop_close(c, &l);
     for (int i = 0; i < count; i++)
-        if (in_pass(s, i / s->vectors, pass))
+        if (carries(s, i, pass))
             s->acc[i] = cg_carried(c, &l, phi[i], init[i], s->acc[i]);
     for (int r = 0; r < s->p.reduce_count; r++)
         if (in_pass(s, r, pass) && watched(s, r))
