@@ -7,9 +7,11 @@
  * A pad or concat root stores its operands' elements at their places in the result: one loop per operand.
  *
  * All loads of a vector come before its stores: outs may share memory with an operand at the same element. */
-#include "codegen/eval.h"
+#include "codegen/reduce.h"
 
 enum { MAX_UNROLL = CG_MAX_TOGETHER, BLOCK_VECTORS = 64 };
+/* Of tiles: bytes of a row, rows; from how many bytes of rows that all rows read, half of the first cache. */
+enum { TILE_BYTES = 1024, TILE_ROWS = 8, SHARED_BYTES = 16 * 1024 };
 
 typedef struct loop_state {
     cg_kernel *k;
@@ -18,8 +20,12 @@ typedef struct loop_state {
     int64_t extent[IR_MAX_RANK];
     int64_t n; /* length of the run */
     int unroll, outer_dims;
-    bool together; /* the vectors of a step are computed in step */
-    double ns;     /* of one element */
+    bool together;        /* the vectors of a step are computed in step */
+    double ns;            /* of one element */
+    LLVMValueRef *staged; /* [term]: the tile's part of what all rows read, or NULL; NULL: no tiles */
+    int staged_count;     /* terms are added later */
+    LLVMValueRef column;  /* of the tile */
+    int row_dim;
 } loop_state;
 
 static ir_map pad_map(const ir_node *n, const ir_map *space)
@@ -33,6 +39,19 @@ static ir_map pad_map(const ir_node *n, const ir_map *space)
         m.base += s[j] * n->attrs->pad.low[j];
     }
     return m;
+}
+
+/* The values of the vector at hand that lie in the tile's copy. */
+static void read_staged(loop_state *s)
+{
+    cg_kernel *k = s->k;
+    LLVMValueRef at = LLVMBuildSub(k->c->b, k->index[k->vector_dim], s->column, "");
+
+    for (int t = 0; t < s->staged_count; t++)
+        if (s->staged[t]) {
+            ir_dtype d = (ir_dtype)k->g->nodes[k->terms[t].node].type.dtype;
+            cg_seed_term(k, t, cg_load_at(k, s->staged[t], d, at, 1));
+        }
 }
 
 /* Values and stores of `count` vectors that begin at `at`; the last one under the mask. */
@@ -50,7 +69,9 @@ static void emit_vectors(loop_state *s, LLVMValueRef at, int count, LLVMValueRef
     }
     for (int u = 0; u < count && !mask; u++) {
         cg_enter_bank(k, u);
-        cg_prefetch(k, k->vector_dim);
+        cg_prefetch(k, s->staged ? s->row_dim : k->vector_dim);
+        if (s->staged)
+            read_staged(s);
     }
     for (int o = 0; o < e->out_count && s->together; o++)
         cg_eval_together(k, cg_term_of(k, o ? e->outs[o] : s->value0, &k->space), count);
@@ -189,6 +210,109 @@ static void emit_rows(loop_state *s, int64_t rows)
     cg_units_close(k, &o);
 }
 
+/* ---- tiles ----
+ *
+ *   y[n, m] = x[n, m] * w[m] + b[m]    w and b of 16 KiB each: the rows of x and y drive them out of the
+ * first cache, and from the second they cost more than x does from memory
+ *
+ * A unit is 8 rows by 1 KiB.  Its part of w and b is copied to the stack, one behind the other, as where
+ * they lie they may meet in few sets of the cache.  ew_relu16m: 8.2 -> 5.4 ms (Zen 4, busy). */
+
+/* Bytes that one row of term t's buffer takes, if all rows read the same; else 0. */
+static int64_t shared_bytes(const loop_state *s, int t)
+{
+    const cg_kernel *k = s->k;
+    const cg_term *e = &k->terms[t];
+
+    if (e->kind != CG_T_LOAD || !cg_term_varies(k, t) || e->uses >> s->row_dim & 1 ||
+        e->map.stride[k->vector_dim] != 1)
+        return 0;
+    return s->n * (int64_t)ir_dtype_size((ir_dtype)k->g->nodes[e->node].type.dtype);
+}
+
+static int64_t tile_columns(const loop_state *s)
+{
+    return TILE_BYTES / (int64_t)ir_dtype_size((ir_dtype)s->k->g->nodes[s->value0].type.dtype);
+}
+
+/* One dim of rows, a run of one dim that is whole tiles, and a lot that all rows read. */
+static bool wants_tiles(loop_state *s, int64_t rows)
+{
+    const cg_kernel *k = s->k;
+    int64_t columns = tile_columns(s), bytes = 0;
+
+    s->row_dim = s->outer_dims - 1;
+    if (k->k->kind != IR_K_LOOP || k->slices > 1 || k->vector_first != k->vector_dim ||
+        rows < 4 * TILE_ROWS || s->extent[s->row_dim] != rows || s->n % columns ||
+        columns % (s->unroll * k->c->lanes))
+        return false;
+    for (int t = 0; t < k->term_count; t++)
+        bytes += shared_bytes(s, t);
+    return bytes > SHARED_BYTES;
+}
+
+/* Copies the tile's part of what all rows read. */
+static void stage(loop_state *s)
+{
+    cg_kernel *k = s->k;
+    cg *c = k->c;
+
+    cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, tile_columns(s)), c->lanes, "stage");
+    cg_forget(k, k->vector_dim);
+    k->bank = 0;
+    k->index[k->vector_dim] = cg_add(c, s->column, l.index);
+    k->home[k->vector_dim] = l.body;
+    for (int t = 0; t < s->staged_count; t++)
+        if (s->staged[t]) {
+            ir_dtype d = (ir_dtype)k->g->nodes[k->terms[t].node].type.dtype;
+            cg_store_at(k, s->staged[t], d, l.index, 1, cg_eval_term(k, t));
+        }
+    cg_forget(k, k->vector_dim);
+    cg_loop_close(c, &l);
+}
+
+static void emit_tiles(loop_state *s, int64_t rows)
+{
+    cg_kernel *k = s->k;
+    cg *c = k->c;
+    int64_t columns = tile_columns(s), across = s->n / columns, down = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    LLVMValueRef staged[k->term_count + 1];
+
+    s->staged_count = k->term_count;
+    for (int t = 0; t < s->staged_count; t++) {
+        ir_dtype d = (ir_dtype)k->g->nodes[k->terms[t].node].type.dtype;
+        staged[t] = shared_bytes(s, t) ? cg_stack(k, d, columns) : NULL;
+    }
+    k->units = across * down;
+    k->grain = cg_grain(k->units, s->ns * (double)(columns * TILE_ROWS));
+    cg_loop unit = cg_loop_open(c, k->begin, k->end, 1, "unit");
+    for (int d = 0; d < s->outer_dims; d++) {
+        k->index[d] = cg_i64(c, 0);
+        k->home[d] = unit.body;
+    }
+    LLVMValueRef from = LLVMBuildUDiv(c->b, unit.index, cg_i64(c, across), "");
+    s->column =
+        LLVMBuildMul(c->b, LLVMBuildURem(c->b, unit.index, cg_i64(c, across), ""), cg_i64(c, columns), "");
+    from = LLVMBuildMul(c->b, from, cg_i64(c, TILE_ROWS), "");
+    s->staged = staged;
+    stage(s);
+    cg_loop row =
+        cg_loop_open(c, from, smaller(c, cg_add(c, from, cg_i64(c, TILE_ROWS)), cg_i64(c, rows)), 1, "row");
+    cg_forget(k, s->row_dim);
+    k->index[s->row_dim] = row.index;
+    k->home[s->row_dim] = row.body;
+    cg_loop l = cg_loop_open(c, s->column, cg_add(c, s->column, cg_i64(c, columns)),
+                             (int64_t)s->unroll * c->lanes, "i");
+    l.running_pointers = true;
+    emit_vectors(s, l.index, s->unroll, NULL);
+    cg_forget(k, k->vector_dim);
+    cg_loop_close(c, &l);
+    cg_forget(k, s->row_dim);
+    cg_loop_close(c, &row);
+    cg_loop_close(c, &unit);
+    s->staged = NULL;
+}
+
 /* Zeroes the part of the result that belongs to the chunk's indices of dim 0, then writes the operand into
  * it. */
 static void emit_pad(loop_state *s)
@@ -306,6 +430,8 @@ static void emit_prepared(loop_state *s, int64_t rows)
         emit_flat(s);
     else if (has_blocks(s, rows))
         emit_blocks(s, rows);
+    else if (wants_tiles(s, rows))
+        emit_tiles(s, rows);
     else
         emit_rows(s, rows);
 }

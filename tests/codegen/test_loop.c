@@ -195,6 +195,38 @@ static void test_big(void **state)
     }
 }
 
+/* Rows that all rows read, of several dtypes and more than half a first cache together: computed by tiles,
+ * whole rows of which divide neither the rows nor the threads' chunks. */
+static void test_tiles(void **state)
+{
+    static const int64_t shapes[][2] = {{70, 4096}, {33, 8192}, {40, 4096 + 256}, {40, 4096 + 8}};
+    const test_config configs[] = {{NULL, 0, 2}, {NULL, 16, 1}, {NULL, 4, 1}, {NULL, 1, 1}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        for (size_t c = 0; c < sizeof configs / sizeof configs[0]; c++) {
+            ir_graph *g = graph();
+            ir_val x = test_input(g, "x", ir_type_make(IR_DT_f32, 2, shapes[i]));
+            ir_val z = test_input(g, "z", TEST_TYPE(IR_DT_f32, shapes[i][0], 1));
+            ir_val w[4];
+            static const ir_dtype dtypes[] = {IR_DT_f32, IR_DT_f32, IR_DT_f64, IR_DT_f32};
+            for (int j = 0; j < 4; j++) {
+                ir_val v = test_input(g, (const char *[]){"a", "b", "c", "d"}[j],
+                                      TEST_TYPE(dtypes[j], shapes[i][1]));
+                v = dtypes[j] == IR_DT_f32 ? v : ir_e_convert(&g->sink, v, IR_DT_f32);
+                w[j] = ir_e_broadcast(&g->sink, v, 2, shapes[i]);
+            }
+            ir_val y = ir_e_add(&g->sink, ir_e_mul(&g->sink, x, w[0]), w[1]);
+            ir_val more = ir_e_lt(&g->sink, y, w[3]);
+            y = ir_e_select(&g->sink, more, ir_e_mul(&g->sink, y, w[2]),
+                            ir_e_add(&g->sink, y, ir_e_broadcast(&g->sink, z, 2, shapes[i])));
+            test_output(g, y);
+            test_one_kernel(g, IR_K_LOOP, y);
+            test_check_config(g, &configs[c], false);
+            ir_graph_free(g);
+        }
+}
+
 /* A chain that would overflow the stack if evaluation recursed. */
 static void test_long_chain(void **state)
 {
@@ -215,12 +247,12 @@ static void test_long_chain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flat),       cmocka_unit_test(test_scalar_rank),
-        cmocka_unit_test(test_expensive),  cmocka_unit_test(test_broadcast),
-        cmocka_unit_test(test_views),      cmocka_unit_test(test_pad),
-        cmocka_unit_test(test_dtypes),     cmocka_unit_test(test_generators),
-        cmocka_unit_test(test_constants),  cmocka_unit_test(test_big),
-        cmocka_unit_test(test_long_chain),
+        cmocka_unit_test(test_flat),      cmocka_unit_test(test_scalar_rank),
+        cmocka_unit_test(test_expensive), cmocka_unit_test(test_broadcast),
+        cmocka_unit_test(test_views),     cmocka_unit_test(test_pad),
+        cmocka_unit_test(test_dtypes),    cmocka_unit_test(test_generators),
+        cmocka_unit_test(test_constants), cmocka_unit_test(test_big),
+        cmocka_unit_test(test_tiles),     cmocka_unit_test(test_long_chain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
