@@ -106,7 +106,7 @@ fi
 
 compare 2 --workloads seed,nowhere
 one_line "workloads nowhere: expected all, a group \(matmul, memory, networks, overhead\)"
-compare 2 --peers torch,numpy
+compare 2 --peers torch,numpy --threads 1
 one_line "peers numpy: expected some of tandem,"
 compare 2 --threads 0
 one_line "threads 0: expected numbers from 1 to"
