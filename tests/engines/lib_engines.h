@@ -70,9 +70,11 @@ void engines_bind(tdm_exec *x, tdm_context *ctx, const group *g);
 
 void engines_open(engines *e);
 void engines_close(engines *e);
-/* g on every engine: all results have the bits of the eager run.  Compiled configurations take turns with the
- * group's number: two for each and sometimes plain x86-64, or as many as TANDEM_TEST_CONFIGS says
- * (12: all). */
-void engines_check(engines *e, group *g, int number);
+/* The configurations, as bits, whose turn it is with group `number`: one, or as many as TANDEM_TEST_CONFIGS
+ * says (12: all).  The last configuration has no turns.  Instrumented builds leave out half of the groups. */
+unsigned engines_turns(int number);
+/* g on the eager engine at every instruction set, and compiled for these configurations: all results have the
+ * bits of the eager run. */
+void engines_check(engines *e, group *g, unsigned configs);
 
 #endif
