@@ -56,12 +56,13 @@ want() {
     [ -z "$(missing "$@")" ] || (need "$@") || return 1
 }
 
-# build DIR [CMAKE OPTIONS...]: configure (with ninja, unless DIR was configured otherwise) and build everything.
+# build DIR [CMAKE OPTIONS...]: configure (with ninja, unless DIR was configured otherwise) and build TARGETS.
+TARGETS=(all)
 build() {
     local dir=$1 log=$1/configure.log generator=()
     shift
     mkdir -p "$dir"
     [ -f "$dir/CMakeCache.txt" ] || generator=(-G Ninja)
     cmake -B "$dir" "${generator[@]}" "$@" >"$log" 2>&1 || { cat "$log" >&2; die "configuring $dir failed"; }
-    cmake --build "$dir" --parallel "$JOBS"
+    cmake --build "$dir" --parallel "$JOBS" --target "${TARGETS[@]}"
 }
