@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # bench: what the workloads compute is what PyTorch in float64 does (reference.json of the peers' harness), in both
-# engines.
+# engines. Instrumented builds leave out the two that take nearly all of the time.
 # ctest-labels: slow
 # ctest-timeout: 900
 . "$(dirname "$0")/lib_cli.sh"
@@ -8,11 +8,13 @@
 REFERENCE=$TANDEM_SHARED/bench/peers/reference.json
 [ -r "$REFERENCE" ] && command -v python3 >/dev/null || { echo "no $REFERENCE or no python3: skipped"; exit 77; }
 
-expect 0 bench seed chain_100_fb linear_8 mlp_train_8 minilm gpt2s nanogpt_train gcn_train --min-time 0.001 --json b.json
-python3 - b.json "$REFERENCE" <<'PY'
+workloads=(seed chain_100_fb linear_8 mlp_train_8 minilm gcn_train)
+[ -n "${TANDEM_SANITIZE:-}" ] || workloads+=(gpt2s nanogpt_train)
+expect 0 bench "${workloads[@]}" --min-time 0.001 --json b.json
+python3 - b.json "$REFERENCE" ${#workloads[@]} <<'PY'
 import json, sys
 got, reference = json.load(open(sys.argv[1])), json.load(open(sys.argv[2]))
-assert len(got) == 16
+assert len(got) == 2 * int(sys.argv[3])
 
 def mismatch(g, r):
     n = 1
