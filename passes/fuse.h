@@ -50,14 +50,17 @@ typedef struct fuse {
     int order_count;
 } fuse;
 
+/* fuse_role.c */
+void fuse_set_roles(fuse *f);                                        /* and stored, fills */
+bool fuse_is_memory_operand(const fuse *f, const ir_node *n, int i); /* read as a whole from memory */
+ir_ref fuse_memory_base(const fuse *f, ir_ref r); /* below the reshapes that share its bytes */
+
 /* fuse_group.c */
 /* roles, edges, one group per owned node */
 bool fuse_open(fuse *f, const ir_graph *g, ir_error *err);
 /* These nodes, which were owned, are FREE: new arrays of edges, so that the old ones can be put back. */
 bool fuse_edges_without(fuse *f, const ir_ref *freed, int count);
 bool fuse_out_of_memory(fuse *f);
-bool fuse_is_memory_operand(const fuse *f, const ir_node *n, int i); /* read as a whole from memory */
-ir_ref fuse_memory_base(const fuse *f, ir_ref r); /* below the reshapes that share its bytes */
 /* The kernel of these owned nodes, in scratch memory (valid until the next call). Outs are what `nodes` gives
  * others. */
 void fuse_kernel(fuse *f, const fuse_group *m, ir_kernel *k);
