@@ -24,6 +24,11 @@ LLVMValueRef cg_product_at(const cg_product *p, LLVMValueRef base, LLVMValueRef 
     return cg_element(p->k->c, base, p->dtype, elements);
 }
 
+LLVMValueRef cg_side_at(const cg_product *p, const cg_side *s, LLVMValueRef elements)
+{
+    return cg_element(p->k->c, s->base, s->dtype, elements);
+}
+
 LLVMValueRef cg_product_add(const cg_product *p, LLVMValueRef a, LLVMValueRef b)
 {
     return cg_add(p->k->c, a, b);

@@ -32,6 +32,7 @@ typedef enum {
  * offset of a unit (0 for tiled dims). */
 typedef struct cg_side {
     ir_ref node;
+    ir_dtype dtype; /* in memory: the product's, or 16 bits that every load widens */
     int64_t along, k;
     int64_t next;   /* elements to the next matrix of the batch, which a tile asks for a part of; 0: none */
     int next_lines; /* so many */
@@ -86,8 +87,9 @@ typedef struct cg_tile {
     cg_product *p;
     const cg_panel *panel;
     int rows, vectors;
-    LLVMValueRef a, b; /* pointers at k0 */
-    int64_t along, k;  /* strides of A */
+    LLVMValueRef a, b;         /* pointers at k0 */
+    ir_dtype a_dtype, b_dtype; /* of what they point to */
+    int64_t along, k;          /* strides of A */
     LLVMValueRef sum[CG_MOST_ROWS * CG_MOST_VECTORS];
 } cg_tile;
 
@@ -105,8 +107,9 @@ void cg_product_tell(const cg_product *p);      /* writes k->variant */
 int64_t cg_product_panels(const cg_product *p); /* of nv vectors, the last may be narrower */
 
 LLVMTypeRef cg_product_vector(const cg_product *p);
-/* Pointer `elements` behind base (of the product's dtype). */
+/* Pointer `elements` behind base: of the product's dtype, of a side in memory. */
 LLVMValueRef cg_product_at(const cg_product *p, LLVMValueRef base, LLVMValueRef elements);
+LLVMValueRef cg_side_at(const cg_product *p, const cg_side *s, LLVMValueRef elements);
 LLVMValueRef cg_product_scale(const cg_product *p, LLVMValueRef v, int64_t by); /* v * by */
 LLVMValueRef cg_product_add(const cg_product *p, LLVMValueRef a, LLVMValueRef b);
 

@@ -58,8 +58,9 @@ static LLVMValueRef load(dot_state *s, int o, LLVMValueRef start, LLVMValueRef p
         p = LLVMBuildUDiv(c->b, p, e, "");
         at = LLVMBuildAdd(c->b, at, LLVMBuildMul(c->b, digit, cg_i64(c, s->stride[o][i]), ""), "");
     }
-    LLVMValueRef base = cg_base(s->k, s->k->g->nodes[s->k->k->root].x[o]);
-    return cg_load_scalar(c, cg_element(c, base, s->dtype, at), s->dtype);
+    ir_ref source = ir_dot_source(s->k->g, s->k->k, o);
+    ir_dtype d = (ir_dtype)s->k->g->nodes[source].type.dtype;
+    return cg_load_scalar(c, cg_element(c, cg_base(s->k, source), d, at), d);
 }
 
 /* One element's chain over k in [from, to). */

@@ -45,7 +45,7 @@ static void pack_row(cg_product *p, const cg_panel *panel, LLVMValueRef row)
     for (int j = 0; j < panel->vectors; j++) {
         p->k->mask = j == panel->vectors - 1 ? cg_const_mask(p->k, panel->active) : NULL;
         LLVMValueRef v =
-            cg_load_at(p->k, p->b.base, p->dtype, source(p, panel, row, j), p->n == 1 ? 1 : p->b.along);
+            cg_load_at(p->k, p->b.base, p->b.dtype, source(p, panel, row, j), p->n == 1 ? 1 : p->b.along);
         store_panel(p, to, (int64_t)j * c->lanes, v);
     }
     p->k->mask = NULL;
@@ -123,11 +123,11 @@ static void turn(cg *c, LLVMValueRef *v, ir_dtype d)
 static void turn_square(cg_product *p, LLVMValueRef start, LLVMValueRef to, int valid)
 {
     cg *c = p->k->c;
-    LLVMValueRef v[MOST_LANES], from = cg_product_at(p, p->b.base, start);
+    LLVMValueRef v[MOST_LANES], from = cg_side_at(p, &p->b, start);
 
     for (int i = 0; i < c->lanes; i++) {
         int column = i < valid ? i : valid - 1; /* past the matrix: its last column again */
-        v[i] = cg_load_at(p->k, from, p->dtype, cg_i64(c, column * p->b.along), 1);
+        v[i] = cg_load_at(p->k, from, p->b.dtype, cg_i64(c, column * p->b.along), 1);
     }
     turn(c, v, p->dtype);
     for (int i = 0; i < c->lanes; i++)
@@ -229,11 +229,11 @@ static void pack_tile(cg_product *p, const cg_panel *block, LLVMValueRef k, LLVM
     LLVMValueRef to =
         cg_product_add(p, cg_product_scale(p, tile, cg_product_tile_step(p)), cg_product_scale(p, k, p->mr));
 
-    from = cg_product_at(p, p->a.base, from);
+    from = cg_side_at(p, &p->a, from);
     to = cg_product_at(p, p->rows, to);
     for (int i = 0; i < count; i += c->lanes) {
         p->k->mask = cg_const_mask(p->k, count - i);
-        LLVMValueRef v = cg_load_at(p->k, from, p->dtype, cg_i64(c, i), 1);
+        LLVMValueRef v = cg_load_at(p->k, from, p->a.dtype, cg_i64(c, i), 1);
         p->k->mask = NULL;
         cg_store_at(p->k, to, p->dtype, cg_i64(c, i), 1, v);
     }

@@ -167,7 +167,7 @@ static int sum_registers(const cg_product *p)
  * ways. */
 static bool rows_collide(const cg_product *p)
 {
-    return p->a.k == 1 && p->depth >= 128 && p->a.along * (int64_t)ir_dtype_size(p->dtype) % 2048 == 0;
+    return p->a.k == 1 && p->depth >= 128 && p->a.along * (int64_t)ir_dtype_size(p->a.dtype) % 2048 == 0;
 }
 
 /* Two sums at once: of two vectors, else of two rows where that leaves no row over or there are many. */
@@ -290,7 +290,7 @@ static bool shares_rows(const cg_product *p)
  * instead of 29.4. */
 static bool shares_stretches(const cg_product *p)
 {
-    int64_t row = p->b.k * (int64_t)ir_dtype_size(p->dtype);
+    int64_t row = p->b.k * (int64_t)ir_dtype_size(p->b.dtype);
 
     return p->mode == CG_B_COPY && p->b.group >= p->n && row >= LONG_ROW && p->depth * row >= FAR_BYTES;
 }
@@ -339,14 +339,17 @@ static bool better_turned(const cg_product *p, const cg_orientation *w, const cg
 
 static void take(cg_product *p, const cg_orientation *w, const int64_t k_strides[2], bool turned)
 {
-    const ir_node *n = &p->k->g->nodes[p->k->k->root];
+    const ir_graph *g = p->k->g;
+    const ir_ref source[2] = {ir_dot_source(g, p->k->k, 0), ir_dot_source(g, p->k->k, 1)};
 
     p->m = w->m;
     p->n = w->n;
     p->m_dim = w->m_dim;
     p->n_dim = w->n1 - 1;
-    p->a = (cg_side){.node = n->x[turned], .along = w->along_a, .k = k_strides[turned], .outer = w->a};
-    p->b = (cg_side){.node = n->x[!turned], .along = w->along_b, .k = k_strides[!turned], .outer = w->b};
+    p->a = (cg_side){.node = source[turned], .along = w->along_a, .k = k_strides[turned], .outer = w->a};
+    p->b = (cg_side){.node = source[!turned], .along = w->along_b, .k = k_strides[!turned], .outer = w->b};
+    p->a.dtype = (ir_dtype)g->nodes[p->a.node].type.dtype;
+    p->b.dtype = (ir_dtype)g->nodes[p->b.node].type.dtype;
     p->b.group = w->group;
     p->b.jump = w->jump;
     for (int d = w->n0; d < w->n1; d++)
@@ -465,21 +468,33 @@ static const char *how_b_is_read(const cg_product *p)
     }
 }
 
+/* Of the side that is not in the product's dtype. */
+static const char *how_sides_widen(const cg_product *p)
+{
+    if (p->a.dtype != p->dtype)
+        return p->a.dtype == IR_DT_bf16 ? "; A widened from bf16" : "; A widened from f16";
+    if (p->b.dtype != p->dtype)
+        return p->b.dtype == IR_DT_bf16 ? "; B widened from bf16" : "; B widened from f16";
+    return "";
+}
+
 void cg_product_tell(const cg_product *p)
 {
     cg_kernel *k = p->k;
-    bool turned = p->a.node != k->g->nodes[k->k->root].x[0];
+    bool turned = p->a.node != ir_dot_source(k->g, k->k, 0);
 
     if (p->tree) {
         snprintf(
             k->variant, sizeof k->variant,
-            "tile %d x %lld%s by the tree; fewer than 64 elements, contiguous along %s: they lie in lanes",
-            p->mr, (long long)p->nv * k->c->lanes, turned ? " of the transpose" : "", turned ? "m" : "n");
+            "tile %d x %lld%s by the tree; fewer than 64 elements, contiguous along %s: they lie in lanes%s",
+            p->mr, (long long)p->nv * k->c->lanes, turned ? " of the transpose" : "", turned ? "m" : "n",
+            how_sides_widen(p));
         return;
     }
     snprintf(k->variant, sizeof k->variant,
-             "tile %d x %lld%s; %s%s; unit: %lld rows, %lld panel%s; %lld block%s of k", p->mr,
+             "tile %d x %lld%s; %s%s%s; unit: %lld rows, %lld panel%s; %lld block%s of k", p->mr,
              (long long)p->nv * k->c->lanes, turned ? " of the transpose" : "", how_b_is_read(p),
+             how_sides_widen(p),
              p->copies_rows    ? "; A packed: rows side by side"
              : rows_collide(p) ? "; rows of A collide in the first cache: no tall tiles"
                                : "",

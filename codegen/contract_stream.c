@@ -19,7 +19,12 @@ int cg_stream_square(const cg_product *p)
 /* Columns a multiple of 1 KiB apart meet in few sets of the first cache: lines are used up at once there. */
 static bool columns_collide(const cg_product *p)
 {
-    return p->b.along * (int64_t)ir_dtype_size(p->dtype) % 1024 == 0;
+    return p->b.along * (int64_t)ir_dtype_size(p->b.dtype) % 1024 == 0;
+}
+
+static LLVMValueRef b_at(const cg_tile *t, LLVMValueRef base, LLVMValueRef elements)
+{
+    return cg_element(t->p->k->c, base, t->b_dtype, elements);
 }
 
 /* Address of B at column `lane` of vector j, k + u; past the matrix its last column again. */
@@ -29,7 +34,7 @@ static LLVMValueRef address(const cg_tile *t, LLVMValueRef k, int j, int lane, i
     int last = j == t->vectors - 1 ? t->panel->active - 1 : p->k->c->lanes - 1;
     int64_t column = (int64_t)j * p->k->c->lanes + (lane < last ? lane : last);
 
-    return cg_product_at(p, cg_product_at(p, t->b, k), cg_i64(p->k->c, column * p->b.along + u));
+    return b_at(t, b_at(t, t->b, k), cg_i64(p->k->c, column * p->b.along + u));
 }
 
 /* A piece of each of the columns first, first + q, ..: one after the other in a vector. */
@@ -39,12 +44,12 @@ static LLVMValueRef pieces(const cg_tile *t, LLVMValueRef k, int j, int first, i
     cg *c = p->k->c;
     int q = cg_stream_square(p), count = c->lanes / q;
     LLVMTypeRef i32 = LLVMInt32TypeInContext(c->ctx),
-                type = LLVMVectorType(cg_scalar_type(c, p->dtype), (unsigned)q);
+                type = LLVMVectorType(cg_memory_type(c, t->b_dtype), (unsigned)q);
     LLVMValueRef v[MOST_PIECES] = {0}, order[2 * MOST_PIECES];
 
     for (int i = 0; i < count; i++) {
         v[i] = LLVMBuildLoad2(c->b, type, address(t, k, j, first + i * q, u), "");
-        LLVMSetAlignment(v[i], (unsigned)ir_dtype_size(p->dtype));
+        LLVMSetAlignment(v[i], (unsigned)ir_dtype_size(t->b_dtype));
     }
     for (int size = q; size < c->lanes; size *= 2) {
         for (int i = 0; i < 2 * size; i++)
@@ -54,7 +59,7 @@ static LLVMValueRef pieces(const cg_tile *t, LLVMValueRef k, int j, int first, i
             v[i] = LLVMBuildShuffleVector(c->b, v[2 * i], v[2 * i + 1], both, "");
         count /= 2;
     }
-    return v[0];
+    return ir_dtype_is_half(t->b_dtype) ? cg_half_load(c, t->b_dtype, v[0]) : v[0];
 }
 
 /* Steps [k + u, k + u + q) of vector j. */
@@ -82,7 +87,7 @@ static void single(cg_tile *t, LLVMValueRef k, int j)
     LLVMValueRef v = LLVMGetPoison(cg_product_vector(p)), rows = cg_tile_rows(t, k);
 
     for (int i = 0; i < c->lanes; i++) {
-        LLVMValueRef e = cg_load_scalar(c, address(t, k, j, i, 0), p->dtype);
+        LLVMValueRef e = cg_load_scalar(c, address(t, k, j, i, 0), t->b_dtype);
         v = LLVMBuildInsertElement(c->b, v, e, LLVMConstInt(LLVMInt32TypeInContext(c->ctx), (unsigned)i, 0),
                                    "");
     }

@@ -31,7 +31,7 @@ static LLVMValueRef load_b(cg_tile *t, LLVMValueRef at, int u, int j)
 
     if (p->mode == CG_B_DIRECT) {
         p->k->mask = j == t->vectors - 1 ? cg_const_mask(p->k, t->panel->active) : NULL;
-        LLVMValueRef v = cg_load_at(p->k, at, p->dtype, cg_i64(c, offset), 1);
+        LLVMValueRef v = cg_load_at(p->k, at, t->b_dtype, cg_i64(c, offset), 1);
         p->k->mask = NULL;
         return v;
     }
@@ -40,23 +40,28 @@ static LLVMValueRef load_b(cg_tile *t, LLVMValueRef at, int u, int j)
     return v;
 }
 
+/* Row k of B. */
+static LLVMValueRef b_row(const cg_tile *t, LLVMValueRef k)
+{
+    return cg_element(t->p->k->c, t->b, t->b_dtype, cg_product_scale(t->p, k, b_step(t->p)));
+}
+
 LLVMValueRef cg_tile_column(cg_tile *t, LLVMValueRef k, int j, int u)
 {
-    return load_b(t, cg_product_at(t->p, t->b, cg_product_scale(t->p, k, b_step(t->p))), u, j);
+    return load_b(t, b_row(t, k), u, j);
 }
 
 LLVMValueRef cg_tile_rows(const cg_tile *t, LLVMValueRef k)
 {
-    return cg_product_at(t->p, t->a, cg_product_scale(t->p, k, t->k));
+    return cg_element(t->p->k->c, t->a, t->a_dtype, cg_product_scale(t->p, k, t->k));
 }
 
 LLVMValueRef cg_tile_row(const cg_tile *t, LLVMValueRef rows, int i, int u)
 {
-    const cg_product *p = t->p;
-    cg *c = p->k->c;
-    LLVMValueRef at = cg_product_at(p, rows, cg_i64(c, i * t->along + u * t->k));
+    cg *c = t->p->k->c;
+    LLVMValueRef at = cg_element(c, rows, t->a_dtype, cg_i64(c, i * t->along + u * t->k));
 
-    return cg_splat(c, cg_load_scalar(c, at, p->dtype));
+    return cg_splat(c, cg_load_scalar(c, at, t->a_dtype));
 }
 
 /* The lines that the tile reads p->ahead steps later: the first of several tiles brings a panel near, the
@@ -67,9 +72,11 @@ static void prefetch_lines(const cg_tile *t, LLVMValueRef at, int u)
     cg *c = p->k->c;
     int per_line = CG_LINE / (int)ir_dtype_size(p->dtype) / c->lanes;
 
+    if (t->b_dtype != p->dtype && u % 2) /* two steps of 16-bit columns in a line */
+        return;
     for (int j = 0; j < t->vectors; j += per_line > 1 ? per_line : 1) {
-        LLVMValueRef line = cg_product_at(p, at, cg_i64(c, (u + p->ahead) * b_step(p) + b_offset(p, j)));
-        cg_prefetch_line(c, line, false);
+        LLVMValueRef ahead = cg_i64(c, (u + p->ahead) * b_step(p) + b_offset(p, j));
+        cg_prefetch_line(c, cg_element(c, at, t->b_dtype, ahead), false);
     }
 }
 
@@ -83,8 +90,7 @@ static void chain_steps(cg_tile *t, LLVMValueRef k, int count)
         cg_stream_steps(t, k, count);
         return;
     }
-    LLVMValueRef b = cg_product_at(p, t->b, cg_product_scale(p, k, b_step(p))), column[CG_MOST_VECTORS];
-    LLVMValueRef rows = cg_tile_rows(t, k);
+    LLVMValueRef b = b_row(t, k), rows = cg_tile_rows(t, k), column[CG_MOST_VECTORS];
     for (int u = 0; u < count; u++) {
         if (p->ahead)
             prefetch_lines(t, b, u);
@@ -303,6 +309,7 @@ static void find_rows(cg_tile *t, LLVMValueRef row, LLVMValueRef row_in_unit)
     const cg_product *p = t->p;
     cg *c = p->k->c;
 
+    t->a_dtype = p->rows ? p->dtype : p->a.dtype;
     if (p->rows) {
         LLVMValueRef tile = LLVMBuildUDiv(c->b, row_in_unit, cg_i64(c, p->mr), "");
         t->a = cg_product_at(p, p->rows, cg_product_scale(p, tile, cg_product_tile_step(p)));
@@ -311,7 +318,7 @@ static void find_rows(cg_tile *t, LLVMValueRef row, LLVMValueRef row_in_unit)
         return;
     }
     LLVMValueRef a = cg_product_add(p, p->a.unit, cg_product_scale(p, row, p->a.along));
-    t->a = cg_product_at(p, p->a.base, cg_product_add(p, a, cg_product_scale(p, t->panel->k0, p->a.k)));
+    t->a = cg_side_at(p, &p->a, cg_product_add(p, a, cg_product_scale(p, t->panel->k0, p->a.k)));
     t->along = p->a.along;
     t->k = p->a.k;
 }
@@ -324,9 +331,11 @@ void cg_product_tile(cg_product *p, const cg_panel *panel, LLVMValueRef row, LLV
 
     find_rows(&t, row, row_in_unit);
     t.b = panel->packed;
+    t.b_dtype = p->dtype;
     if (cg_product_in_place(p)) {
         LLVMValueRef b = cg_product_add(p, p->b.unit, cg_product_scale(p, panel->k0, p->b.k));
-        t.b = cg_product_at(p, p->b.base, cg_product_add(p, b, cg_product_column(p, panel, 0)));
+        t.b = cg_side_at(p, &p->b, cg_product_add(p, b, cg_product_column(p, panel, 0)));
+        t.b_dtype = p->b.dtype;
     }
     prefetch_places(&t, row);
     prefetch_next(&t, &p->a, row);

@@ -157,8 +157,9 @@ static bool reads_memory(const ir_kernel *k, const ir_node *n)
 static bool put_operand(const ir_graph *g, const ir_kernel *k, const ir_node *n, ir_ref x, cg_binding *b,
                         cg_shape_key *key, ir_error *e)
 {
-    bool memory = reads_memory(k, n);
+    bool widens = ir_dot_widens(g, n) && x == n->x[1]; /* the convert says where it reads */
     int at = position(k, x);
+    bool memory = reads_memory(k, n) && !(widens && at >= 0);
 
     if (memory)
         while (at >= 0 && ir_shares_bytes(g->nodes[x].op) && !buffer_of(g, x)) {

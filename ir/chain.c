@@ -136,9 +136,11 @@ static void check_read(void *user, ir_ref r, const ir_map *m, bool loaded)
         return;
     if (s->k->kind == IR_K_CONTRACT && ir_map_eq(m, &whole)) /* as an operand, perhaps as both */
         for (int i = 0; i < root->n; i++) {
-            if (root->x[i] == r && !operand_stays(s, i))
+            if (ir_dot_source(s->g, s->k, i) != r)
+                continue;
+            if (!operand_stays(s, i))
                 s->fault = r;
-            fine |= root->x[i] == r;
+            fine = true;
         }
     if (!fine && !stays(&s->cut, m, ir_type_elements(&s->g->nodes[r].type)))
         s->fault = r;

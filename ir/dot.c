@@ -106,3 +106,23 @@ bool ir_dot_is_tile(const ir_attrs *a, const ir_type *lhs, const ir_type *rhs)
 {
     return !ir_dot_is_tree(a, lhs, rhs) || ir_dot_lanes(a, lhs, rhs) >= 0;
 }
+
+bool ir_dot_widens(const ir_graph *g, const ir_node *n)
+{
+    if (n->op != IR_dot_general) {
+        return false;
+    }
+    const ir_node *z = &g->nodes[n->x[1]];
+
+    return z->op == IR_convert && z->type.dtype == IR_DT_f32 &&
+           ir_dtype_is_half((ir_dtype)g->nodes[z->x[0]].type.dtype) &&
+           ir_dot_is_tile(n->attrs, &g->nodes[n->x[0]].type, &z->type);
+}
+
+ir_ref ir_dot_source(const ir_graph *g, const ir_kernel *k, int i)
+{
+    const ir_node *n = &g->nodes[k->root];
+    bool widens = i == 1 && ir_dot_widens(g, n) && ir_refs_hold(k->nodes, k->node_count, n->x[1]);
+
+    return widens ? g->nodes[n->x[1]].x[0] : n->x[i];
+}

@@ -339,7 +339,8 @@ static bool push_dot(walk *w, ir_ref r, const ir_node *n, const ir_map *m)
         tree_space(w->g, n, &w->inner, &lhs, &rhs);
         return push(w, n->x[1], false, &rhs) && push(w, n->x[0], false, &lhs);
     }
-    return w->k->kind == IR_K_CONTRACT ? push_whole(w, n->x[1]) && push_whole(w, n->x[0]) : fail_at(w, r);
+    return w->k->kind == IR_K_CONTRACT ? push_whole(w, ir_dot_source(w->g, w->k, 1)) && push_whole(w, n->x[0])
+                                       : fail_at(w, r);
 }
 
 static bool push_random_state(walk *w, const ir_node *n, const ir_map *m)

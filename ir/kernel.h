@@ -18,7 +18,8 @@
  * the root one op of class INDEX, alone
  *
  * Two reduces of one ROW or OUTER kernel share the same operand shape and axes.  Reduces with several runs
- * are split into one-run reduces before fuse (passes/simplify: exact by rule 4). */
+ * are split into one-run reduces before fuse (passes/simplify: exact by rule 4).  A CONTRACT may list the
+ * convert that makes its right side of 16-bit values, which it then reads (ir_dot_source). */
 #ifndef TANDEM_IR_KERNEL_H
 #define TANDEM_IR_KERNEL_H
 

@@ -30,10 +30,10 @@ bool ir_map_through(const ir_graph *g, const ir_node *n, const ir_map *m, ir_map
  * than its own row.  This is the legality check of fuse, the check of the text parser, and the model for
  * codegen's evaluation.
  *
- * Always loaded, whether listed in the kernel or not: operands of a CONTRACT's dot and of an INDEX node
- * (visited at the identity of their own type, not of the space) and the state of random_bits (visited at four
- * maps: words 0..3).  A `pad` root is visited at the map of its store.  Listed constants are splats or single
- * elements: immediates. */
+ * Always loaded, whether listed in the kernel or not: operands of a CONTRACT's dot (ir_dot_source) and of an
+ * INDEX node (visited at the identity of their own type, not of the space) and the state of random_bits
+ * (visited at four maps: words 0..3).  A `pad` root is visited at the map of its store.  Listed constants are
+ * splats or single elements: immediates. */
 typedef void ir_map_visit(void *user, ir_ref node, const ir_map *m, bool loaded);
 bool ir_kernel_walk(const ir_graph *g, const ir_kernel *k, ir_map_visit *visit, void *user);
 /* The same; *fault says at which node it failed (a view that can't be expressed there, ...), IR_NONE if at
@@ -87,5 +87,10 @@ bool ir_dot_is_tree(const ir_attrs *a, const ir_type *lhs, const ir_type *rhs);
 int ir_dot_lanes(const ir_attrs *a, const ir_type *lhs, const ir_type *rhs);
 /* What a CONTRACT kernel may hold: m*n >= 64, or elements in lanes. */
 bool ir_dot_is_tile(const ir_attrs *a, const ir_type *lhs, const ir_type *rhs);
+/* Such a product whose right side is 16-bit values converted to f32: its kernel may list the convert, reads
+ * the 16 bits and widens them on the way. */
+bool ir_dot_widens(const ir_graph *g, const ir_node *n);
+/* What CONTRACT kernel k reads from memory as operand i of its product. */
+ir_ref ir_dot_source(const ir_graph *g, const ir_kernel *k, int i);
 
 #endif

@@ -1,13 +1,26 @@
 /* passes/fuse_role.c: the part each node plays: computed in every kernel that reads it, by one kernel, or in
- * memory before any runs. */
+ * memory before any runs.
+ *
+ *   %2 = convert %w : f32[..]   %3 = dot_general %x, %2     ->   %2 is FREE if %w is a leaf of 16-bit values
+ *
+ * and nothing reads it as a whole: products in tiles widen their right side as they read it. */
 #include "passes/fuse.h"
+
+/* A convert that its kernel lists instead of reading a copy. */
+static bool is_widened(const fuse *f, const ir_node *n, int i)
+{
+    return i == 1 && f->role[n->x[1]] == FUSE_FREE && ir_dot_widens(f->g, n);
+}
 
 bool fuse_is_memory_operand(const fuse *f, const ir_node *n, int i)
 {
+    const ir_node *nodes = f->g->nodes;
+
     switch (ir_ops[n->op].cls) {
     case IR_INDEX: return true;
     case IR_GENERATE: return n->op == IR_random_bits;
-    case IR_CONTRACT: return ir_dot_is_tile(n->attrs, &f->g->nodes[n->x[0]].type, &f->g->nodes[n->x[1]].type);
+    case IR_CONTRACT:
+        return ir_dot_is_tile(n->attrs, &nodes[n->x[0]].type, &nodes[n->x[1]].type) && !is_widened(f, n, i);
     default: return i < 0;
     }
 }
@@ -34,6 +47,24 @@ static void find_live(fuse *f)
         f->role[r] = ir_has_effects(&g->nodes[r]) ? FUSE_OWNED : f->role[r];
         for (int i = 0; f->role[r] != FUSE_DEAD && i < g->nodes[r].n; i++) {
             f->role[g->nodes[r].x[i]] = FUSE_OWNED;
+        }
+    }
+}
+
+/* Converts that products widen on the way; what reads them as a whole makes them OWNED again. */
+static void free_weights(fuse *f)
+{
+    const ir_graph *g = f->g;
+
+    for (ir_ref r = 0; r < g->count; r++) {
+        const ir_node *n = &g->nodes[r];
+
+        if (f->role[r] != FUSE_DEAD && ir_dot_widens(g, n)) {
+            const ir_node *x = &g->nodes[g->nodes[n->x[1]].x[0]];
+
+            if (ir_ops[x->op].cls == IR_LEAF && !ir_is_immediate(x)) {
+                f->role[n->x[1]] = FUSE_FREE;
+            }
         }
     }
 }
@@ -86,6 +117,7 @@ void fuse_set_roles(fuse *f)
     for (ir_ref r = 0; r < g->count; r++) {
         f->role[r] = f->role[r] == FUSE_DEAD ? FUSE_DEAD : (uint8_t)first_role(&g->nodes[r]);
     }
+    free_weights(f);
     for (int i = 0; i < g->output_count; i++) {
         store_result(f, g->outputs[i].value);
     }

@@ -68,7 +68,9 @@ bool plan_reads(plan *p, const ir_kernel *k)
         k->kind == IR_K_INDEX) { /* read as a whole, even if the shapes agree by chance */
         /* .. but for the operand that is only changed in places */
         for (int i = ir_ops[root->op].facts & IR_IN_PLACE ? 1 : 0; i < root->n; i++) {
-            p->where[root->x[i]] = PLAN_NOT_FULL | PLAN_NOT_ROW;
+            ir_ref x = k->kind == IR_K_CONTRACT ? ir_dot_source(p->g, k, i) : root->x[i];
+
+            p->where[x] = PLAN_NOT_FULL | PLAN_NOT_ROW;
         }
     }
     return true;

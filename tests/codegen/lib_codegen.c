@@ -167,7 +167,9 @@ static void fill(const ir_type *t, void *data, uint32_t seed, bool special)
         case IR_DT_i32: ((int32_t *)data)[i] = (int32_t)(next_random(&s) % 40) - 8; break;
         case IR_DT_i64: ((int64_t *)data)[i] = (int64_t)(next_random(&s) % 40) - 8; break;
         case IR_DT_f32: ((float *)data)[i] = (float)random_number(&s, special); break;
-        default: ((double *)data)[i] = random_number(&s, special); break;
+        default:
+            ir_element_set((ir_dtype)t->dtype, (char *)data + (size_t)i * ir_dtype_size((ir_dtype)t->dtype),
+                           random_number(&s, special));
         }
     }
 }

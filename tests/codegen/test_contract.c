@@ -18,7 +18,7 @@ typedef struct product {
     bool turn_x, turn_z;
 } product;
 
-/* The last six: up to three rows, or columns, by contiguous columns, which are read where they lie.  Before
+/* The last seven: up to three rows, or columns, by contiguous columns, which are read where they lie.  Before
  * them: rows of x side by side, and long rows of z, which a unit packs for several panels. */
 static const product products[] = {
     {1, 8, 8, 1, false, false},      {1, 1, 64, 5, false, false},     {1, 64, 1, 40, false, false},
@@ -33,6 +33,7 @@ static const product products[] = {
     {1, 61, 300, 513, true, false},  {1, 256, 150, 70, true, false},  {2, 20, 290, 700, false, false},
     {1, 17, 321, 512, false, false}, {1, 2, 70, 513, false, true},    {2, 3, 65, 512, false, true},
     {1, 300, 2, 533, false, false},  {2, 200, 1, 257, false, false},  {1, 1, 101, 1024, false, true},
+    {1, 2, 1400, 400, false, true},
 };
 enum { PRODUCTS = sizeof products / sizeof *products };
 
@@ -43,6 +44,17 @@ static ir_graph *graph(void)
     return g;
 }
 
+/* The product of an input x and an input z of dtype d; if that has 16 bits, z is converted to f32. */
+static ir_val dot(ir_graph *g, int rx, const int64_t *xs, int rz, const int64_t *zs, ir_dtype d,
+                  const ir_attrs *a)
+{
+    bool half = ir_dtype_is_half(d);
+    ir_val x = test_input(g, "x", ir_type_make(half ? IR_DT_f32 : d, rx, xs));
+    ir_val z = test_input(g, "z", ir_type_make(d, rz, zs));
+
+    return ir_e_dot(&g->sink, x, half ? ir_e_convert(&g->sink, z, IR_DT_f32) : z, a);
+}
+
 static ir_val multiply(ir_graph *g, const product *p, ir_dtype d)
 {
     const int64_t xs[3] = {p->b, p->turn_x ? p->k : p->m, p->turn_x ? p->m : p->k};
@@ -51,14 +63,23 @@ static ir_val multiply(ir_graph *g, const product *p, ir_dtype d)
 
     a.dot.lhs_k[0] = p->turn_x ? 1 : 2;
     a.dot.rhs_k[0] = p->turn_z ? 2 : 1;
-    return ir_e_dot(&g->sink, test_input(g, "x", ir_type_make(d, 3, xs)),
-                    test_input(g, "z", ir_type_make(d, 3, zs)), &a);
+    return dot(g, 3, xs, 3, zs, d, &a);
 }
 
 static void check(ir_graph *g)
 {
     assert_int_equal(g->error.status, IR_OK);
     test_check(test_fuse_plan(g), false);
+}
+
+/* The product takes in the convert of z, if there is one. */
+static void check_one_kernel(ir_graph *g)
+{
+    assert_int_equal(g->error.status, IR_OK);
+    g = test_fuse_plan(g);
+    assert_int_equal(g->kernels.count, 1);
+    assert_int_equal(g->kernels.items[0].kind, IR_K_CONTRACT);
+    test_check(g, false);
 }
 
 static void test_plain(void **state)
@@ -151,6 +172,45 @@ static void test_masked(void **state)
     }
 }
 
+/* Products of f32 by values of 16 bits, every way of reading them. */
+static void test_widened(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PRODUCTS; i++) {
+        ir_graph *g = graph();
+        test_output(g, multiply(g, &products[i], i % 4 == 3 ? IR_DT_f16 : IR_DT_bf16));
+        check_one_kernel(g);
+    }
+}
+
+/* The converted values are also a result, also the left side, read twice by products, or by something else.
+ */
+static void test_widened_elsewhere(void **state)
+{
+    static const int kernels[] = {2, 3, 3, 2};
+    const int64_t xs[2] = {24, 70}, zs[2] = {40, 70};
+    ir_attrs a = {.nk = 1, .dot = {.lhs_k = {1}, .rhs_k = {1}}};
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        ir_graph *g = graph();
+        ir_sink *s = &g->sink;
+        ir_val x = test_input(g, "x", ir_type_make(IR_DT_f32, 2, xs)), h = 0;
+        ir_val z = ir_e_convert(s, test_input(g, "z", ir_type_make(IR_DT_bf16, 2, zs)), IR_DT_f32);
+        test_output(g, ir_e_dot(s, x, z, &a));
+        switch (i) {
+        case 0: h = z; break;
+        case 1: h = ir_e_tanh(s, ir_e_dot(s, z, x, &a)); break;
+        case 2: h = ir_e_tanh(s, ir_e_dot(s, ir_e_relu(s, x), z, &a)); break;
+        default: h = ir_e_tanh(s, z);
+        }
+        test_output(g, h);
+        g = test_fuse_plan(g);
+        assert_int_equal(g->kernels.count, kernels[i]);
+        test_check(g, false);
+    }
+}
+
 /* B in groups of columns that are a jump apart: lines as pass pack lays weights out, read where they lie, and
  * wider groups, which are copied or turned; few rows, many, and blocks along k. */
 static void test_groups(void **state)
@@ -159,10 +219,12 @@ static void test_groups(void **state)
         int64_t m, k, groups, width;
         ir_dtype dtype;
     } cases[] = {
-        {1, 40, 9, 16, IR_DT_f32},    {1, 1030, 13, 16, IR_DT_f32}, {2, 515, 3, 16, IR_DT_f32},
-        {8, 300, 5, 16, IR_DT_f32},   {13, 600, 4, 16, IR_DT_f32},  {70, 1100, 3, 16, IR_DT_f32},
-        {5, 530, 5, 8, IR_DT_f64},    {50, 40, 2, 16, IR_DT_f32},   {40, 70, 3, 48, IR_DT_f32},
-        {300, 270, 2, 48, IR_DT_f32}, {9, 33, 3, 112, IR_DT_f32},   {7, 20, 4, 24, IR_DT_f32},
+        {1, 40, 9, 16, IR_DT_f32},     {1, 1030, 13, 16, IR_DT_f32}, {2, 515, 3, 16, IR_DT_f32},
+        {8, 300, 5, 16, IR_DT_f32},    {13, 600, 4, 16, IR_DT_f32},  {70, 1100, 3, 16, IR_DT_f32},
+        {5, 530, 5, 8, IR_DT_f64},     {50, 40, 2, 16, IR_DT_f32},   {40, 70, 3, 48, IR_DT_f32},
+        {300, 270, 2, 48, IR_DT_f32},  {9, 33, 3, 112, IR_DT_f32},   {7, 20, 4, 24, IR_DT_f32},
+        {1, 1030, 13, 16, IR_DT_bf16}, {2, 515, 3, 16, IR_DT_f16},   {8, 300, 5, 16, IR_DT_bf16},
+        {70, 1100, 3, 16, IR_DT_bf16}, {40, 70, 3, 48, IR_DT_bf16},  {7, 20, 4, 24, IR_DT_f16},
     };
 
     (void)state;
@@ -172,15 +234,15 @@ static void test_groups(void **state)
             int64_t k = cases[i].k, w = cases[i].width;
             const int64_t xs[2] = {cases[i].m, k}, zs[3] = {cases[i].groups, turned ? w : k, turned ? k : w};
             ir_attrs a = {.nk = 1, .dot = {.lhs_k = {1}, .rhs_k = {turned ? 2 : 1}}};
-            ir_val y = ir_e_dot(&g->sink, test_input(g, "x", ir_type_make(cases[i].dtype, 2, xs)),
-                                test_input(g, "z", ir_type_make(cases[i].dtype, 3, zs)), &a);
+            ir_val y = dot(g, 2, xs, 3, zs, cases[i].dtype, &a);
             const int64_t ys[2] = {cases[i].m, cases[i].groups * w};
-            ir_val bias = test_input(g, "bias", ir_type_make(cases[i].dtype, 1, &ys[1]));
+            ir_dtype result = cases[i].dtype == IR_DT_f64 ? IR_DT_f64 : IR_DT_f32;
+            ir_val bias = test_input(g, "bias", ir_type_make(result, 1, &ys[1]));
             y = ir_e_reshape(&g->sink, y, 2, ys);
             if (i % 2)
                 y = ir_e_relu(&g->sink, ir_e_add(&g->sink, y, ir_e_broadcast(&g->sink, bias, 2, ys)));
             test_output(g, y);
-            check(g);
+            check_one_kernel(g);
         }
 }
 
@@ -204,20 +266,20 @@ static void test_axes(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t j = 0; j < 2 * (sizeof cases / sizeof *cases); j++) {
+        size_t i = j / 2;
         ir_graph *g = graph();
         ir_attrs a = {.n = (uint8_t)cases[i].batch, .nk = (uint8_t)cases[i].contract};
-        for (int j = 0; j < 2; j++) {
-            a.dot.lhs_batch[j] = (int8_t)(j < cases[i].batch ? cases[i].xb[j] : 0);
-            a.dot.rhs_batch[j] = (int8_t)(j < cases[i].batch ? cases[i].zb[j] : 0);
-            a.dot.lhs_k[j] = (int8_t)(j < cases[i].contract ? cases[i].xk[j] : 0);
-            a.dot.rhs_k[j] = (int8_t)(j < cases[i].contract ? cases[i].zk[j] : 0);
+        for (int d = 0; d < 2; d++) {
+            a.dot.lhs_batch[d] = (int8_t)(d < cases[i].batch ? cases[i].xb[d] : 0);
+            a.dot.rhs_batch[d] = (int8_t)(d < cases[i].batch ? cases[i].zb[d] : 0);
+            a.dot.lhs_k[d] = (int8_t)(d < cases[i].contract ? cases[i].xk[d] : 0);
+            a.dot.rhs_k[d] = (int8_t)(d < cases[i].contract ? cases[i].zk[d] : 0);
         }
-        ir_val x = test_input(g, "x", ir_type_make(IR_DT_f32, cases[i].rank_x, cases[i].x));
-        ir_val z = test_input(g, "z", ir_type_make(IR_DT_f32, cases[i].rank_z, cases[i].z));
-        ir_val y = ir_e_dot(&g->sink, x, z, &a);
+        ir_val y = dot(g, cases[i].rank_x, cases[i].x, cases[i].rank_z, cases[i].z,
+                       j % 2 ? IR_DT_bf16 : IR_DT_f32, &a);
         test_output(g, ir_e_relu(&g->sink, y));
-        check(g);
+        check_one_kernel(g);
     }
 }
 
@@ -237,6 +299,23 @@ static void test_update(void **state)
     assert_int_equal(ir_graph_assign(g, w, ir_ref_of(next)), IR_OK);
     test_output(g, ir_e_reduce(s, IR_reduce_sum, dw, (const int[]){0, 1}, 2, false));
     check(g);
+}
+
+/* A variable of 16 bits that its product takes the place of, but not before all of it is read. */
+static void test_widened_update(void **state)
+{
+    const int64_t ws[2] = {70, 70};
+    ir_type t = ir_type_make(IR_DT_bf16, 2, ws);
+    ir_attrs a = {.nk = 1, .dot = {.lhs_k = {1}, .rhs_k = {1}}};
+
+    (void)state;
+    ir_graph *g = graph();
+    ir_sink *s = &g->sink;
+    ir_val x = test_input(g, "x", ir_type_make(IR_DT_f32, 2, ws));
+    ir_ref w = ir_graph_variable(g, "w", &t);
+    ir_val y = ir_e_dot(s, x, ir_e_convert(s, ir_val_of(w), IR_DT_f32), &a);
+    assert_int_equal(ir_graph_assign(g, w, ir_ref_of(ir_e_convert(s, y, IR_DT_bf16))), IR_OK);
+    check_one_kernel(g);
 }
 
 /* ---- fewer than 64 elements ---- */
@@ -264,11 +343,13 @@ static void check_small(ir_graph *g)
 
 static void test_small(void **state)
 {
+    static const ir_dtype dtypes[] = {IR_DT_f32, IR_DT_f64, IR_DT_bf16};
+
     (void)state;
     for (int i = 0; i < SMALL; i++)
-        for (int d = 0; d < 2; d++) {
+        for (int d = 0; d < 3; d++) {
             ir_graph *g = graph();
-            test_output(g, multiply(g, &small[i], d ? IR_DT_f64 : IR_DT_f32));
+            test_output(g, multiply(g, &small[i], dtypes[d]));
             check_small(g);
         }
 }
@@ -316,11 +397,19 @@ static void test_small_zeros(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),       cmocka_unit_test(test_stretches),
-        cmocka_unit_test(test_big),         cmocka_unit_test(test_consumers),
-        cmocka_unit_test(test_masked),      cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_axes),        cmocka_unit_test(test_update),
-        cmocka_unit_test(test_small),       cmocka_unit_test(test_small_consumers),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_stretches),
+        cmocka_unit_test(test_big),
+        cmocka_unit_test(test_widened),
+        cmocka_unit_test(test_widened_elsewhere),
+        cmocka_unit_test(test_consumers),
+        cmocka_unit_test(test_masked),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_axes),
+        cmocka_unit_test(test_update),
+        cmocka_unit_test(test_widened_update),
+        cmocka_unit_test(test_small),
+        cmocka_unit_test(test_small_consumers),
         cmocka_unit_test(test_small_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
