@@ -8,7 +8,9 @@
  * larger than what it is made from, or a transposed or converted copy of up to 64 MiB (a weight prepared
  * once).  One repeated element (a splat) stays one: pointwise ops and views of splats are splats of any size.
  * Generators (iota, random_bits) and broadcasts of real data stay: in a kernel they cost less than a load.
+ * 16-bit weights that products convert to f32 stay too: kernels widen them as they read them, half the bytes.
  * Cost: the folded ops once, at most 64 Mi multiply-adds each. */
+#include "ir/map.h"
 #include "ir/plant.h"
 #include "passes/all.h"
 #include "passes/rebuild.h"
@@ -23,6 +25,7 @@ enum { SMALL_ELEMENTS = 1 << 16, MAX_OPERANDS = 3 };
 typedef struct folding {
     pass_context *pc;
     ir_graph *out;
+    bool *kept; /* nodes of the graph being folded that stay as they are */
 } folding;
 
 /* An operand as the evaluator wants it: row-major data, perhaps expanded for the purpose. */
@@ -202,6 +205,30 @@ static ir_ref fold_data(folding *f, const ir_node *n, const ir_ref *x)
     return r;
 }
 
+/* ---- weights ------------------------------------------------------------------------------------------- */
+
+/* Marks converts of 16-bit values that nothing but products with something unknown as their left side read.
+ */
+static void find_weights(const ir_graph *g, bool *kept, bool *known)
+{
+    for (ir_ref r = 0; r < g->count; r++) {
+        const ir_node *n = &g->nodes[r];
+
+        known[r] = n->n > 0 ? !ir_has_effects(n) : n->op == IR_constant;
+        for (int i = 0; i < n->n; i++) {
+            known[r] &= known[n->x[i]];
+            kept[n->x[i]] &= i == 1 && ir_dot_widens(g, n) && !known[n->x[0]];
+        }
+        kept[r] = n->op == IR_convert;
+    }
+    for (int i = 0; i < g->output_count; i++) {
+        kept[g->outputs[i].value] = false;
+    }
+    for (int i = 0; i < g->assign_count; i++) {
+        kept[g->assigns[i].value] = false;
+    }
+}
+
 /* ---- the pass ------------------------------------------------------------------------------------------ */
 
 static ir_ref fold_node(folding *f, const ir_graph *in, ir_ref r, const ir_ref *map)
@@ -214,7 +241,7 @@ static ir_ref fold_node(folding *f, const ir_graph *in, ir_ref r, const ir_ref *
     if (may && pass_map_operands(in, r, map, x)) {
         pass_copy_origin(n, f->out);
         folded = fold_splat(f, n, x);
-        if (folded == IR_NONE) {
+        if (folded == IR_NONE && !f->kept[r]) {
             folded = fold_data(f, n, x);
         }
     }
@@ -223,11 +250,20 @@ static ir_ref fold_node(folding *f, const ir_graph *in, ir_ref r, const ir_ref *
 
 ir_status pass_fold(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref *map)
 {
-    folding f = {.pc = pc, .out = out};
+    bool *known = calloc((size_t)in->count + 1, sizeof *known);
+    folding f = {.pc = pc, .out = out, .kept = calloc((size_t)in->count + 1, sizeof *f.kept)};
+    bool ready = known && f.kept;
 
     pass_copy_header(in, out);
-    for (ir_ref r = 0; r < in->count; r++) {
+    if (ready) {
+        find_weights(in, f.kept, known);
+    } else {
+        ir_fail(&out->error, IR_ENOMEM, "out of memory");
+    }
+    for (ir_ref r = 0; ready && r < in->count; r++) {
         map[r] = fold_node(&f, in, r, map);
     }
+    free(known);
+    free(f.kept);
     return pass_copy_results(in, out, map);
 }

@@ -6,7 +6,8 @@
  *
  * A line holds 64 bytes of neighbouring columns of one row k; the lines of a panel follow one another in k.
  * That suits every tile and vector width: a kernel reads as many panels at once as it likes, always forward,
- * and packs nothing when it runs.
+ * and packs nothing when it runs.  16-bit weights that products convert to f32 stay 16 bits wide: a line has
+ * as many columns as one of f32, and the convert follows the panels.
  *
  * in:  any verified graph; pc->eval, without which nodes are copied as they are.
  * out: constants that are used as the right side of products alone, all along the same axis, of whole lines
@@ -34,28 +35,35 @@ static int contracted_axis(const ir_graph *g, const ir_node *n)
     return a->dot.rhs_k[0];
 }
 
+/* Columns of a line of weights, which products take in f32 or f64. */
+static int64_t line_of(ir_dtype d)
+{
+    return LINE / (int64_t)ir_dtype_size(ir_dtype_is_half(d) ? IR_DT_f32 : d);
+}
+
 static bool can_be_panels(const ir_node *n, int axis)
 {
     ir_dtype d = (ir_dtype)n->type.dtype;
 
-    return n->op == IR_constant && !n->attrs->splat && (d == IR_DT_f32 || d == IR_DT_f64) &&
-           n->type.rank == 2 && ir_type_bytes(&n->type) >= LEAST_BYTES &&
-           n->type.dims[1 - axis] % (LINE / (int64_t)ir_dtype_size(d)) == 0;
+    return n->op == IR_constant && !n->attrs->splat && ir_dtype_is_float(d) && n->type.rank == 2 &&
+           ir_type_elements(&n->type) / line_of(d) >= LEAST_BYTES / LINE &&
+           n->type.dims[1 - axis] % line_of(d) == 0;
+}
+
+/* Along which axis node n, whose uses contract it along `own`, contracts its operand i. */
+static int use_of(const ir_graph *g, const ir_node *n, int i, int own)
+{
+    bool widens = n->op == IR_convert && n->type.dtype == IR_DT_f32 &&
+                  ir_dtype_is_half((ir_dtype)g->nodes[n->x[0]].type.dtype);
+
+    return widens && own >= 0 ? own : i == 1 ? contracted_axis(g, n) : MIXED;
 }
 
 /* axis[r]: along which every use of node r contracts it, NONE or MIXED where it is to stay as it is. */
 static void find_weights(const ir_graph *g, int8_t *axis)
 {
     for (ir_ref r = 0; r < g->count; r++) {
-        const ir_node *n = &g->nodes[r];
-
         axis[r] = NONE;
-        for (int i = 0; i < n->n; i++) {
-            ir_ref x = n->x[i];
-            int along = i == 1 ? contracted_axis(g, n) : MIXED;
-
-            axis[x] = axis[x] == NONE || axis[x] == along ? (int8_t)along : MIXED;
-        }
     }
     for (int i = 0; i < g->output_count; i++) {
         axis[g->outputs[i].value] = MIXED;
@@ -63,8 +71,20 @@ static void find_weights(const ir_graph *g, int8_t *axis)
     for (int i = 0; i < g->assign_count; i++) {
         axis[g->assigns[i].value] = MIXED;
     }
+    for (ir_ref r = g->count; r-- > 0;) { /* uses come before what they use */
+        const ir_node *n = &g->nodes[r];
+
+        for (int i = 0; i < n->n; i++) {
+            ir_ref x = n->x[i];
+            int along = use_of(g, n, i, axis[r]);
+
+            axis[x] = axis[x] == NONE || axis[x] == along ? (int8_t)along : MIXED;
+        }
+    }
     for (ir_ref r = 0; r < g->count; r++) {
-        if (axis[r] >= 0 && !can_be_panels(&g->nodes[r], axis[r])) {
+        const ir_node *n = &g->nodes[r];
+
+        if (axis[r] >= 0 && !(n->op == IR_convert ? axis[n->x[0]] >= 0 : can_be_panels(n, axis[r]))) {
             axis[r] = MIXED;
         }
     }
@@ -73,7 +93,7 @@ static void find_weights(const ir_graph *g, int8_t *axis)
 /* The constant as [panels, k, columns of a line]. */
 static ir_ref panels(pass_context *pc, const ir_node *n, int axis, ir_graph *out)
 {
-    int64_t k = n->type.dims[axis], line = LINE / (int64_t)ir_dtype_size((ir_dtype)n->type.dtype);
+    int64_t k = n->type.dims[axis], line = line_of((ir_dtype)n->type.dtype);
     int64_t count = n->type.dims[1 - axis] / line;
     ir_type from =
         ir_type_make(n->type.dtype, 3, axis ? (int64_t[]){count, line, k} : (int64_t[]){k, count, line});
@@ -99,6 +119,12 @@ static ir_ref panels(pass_context *pc, const ir_node *n, int axis, ir_graph *out
     }
     ir_shared_release(laid);
     return r;
+}
+
+static ir_ref widened(const ir_node *n, ir_ref panels, ir_graph *out)
+{
+    pass_copy_origin(n, out);
+    return ir_graph_append(out, IR_convert, n->attrs, &panels, 1);
 }
 
 /* The product of x and panels w, in the shape it had. */
@@ -130,7 +156,7 @@ ir_status pass_pack(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref 
 
         map[r] = IR_NONE;
         if (pc->eval && axis[r] >= 0) {
-            laid[r] = panels(pc, n, axis[r], out);
+            laid[r] = n->op == IR_convert ? widened(n, laid[n->x[0]], out) : panels(pc, n, axis[r], out);
         } else if (pc->eval && n->n == 2 && axis[n->x[1]] >= 0) {
             map[r] = map[n->x[0]] == IR_NONE ? IR_NONE : product(n, map[n->x[0]], laid[n->x[1]], out);
         } else {

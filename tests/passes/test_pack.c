@@ -43,10 +43,14 @@ static ir_val counted(ir_graph *g, ir_dtype d, int64_t rows, int64_t columns)
     return v;
 }
 
+/* Of w as it is, or 16 bits converted to f32. */
 static ir_val product(ir_graph *g, ir_val x, ir_val w, int along)
 {
     ir_attrs a = {.nk = 1};
 
+    if (ir_dtype_is_half((ir_dtype)g->nodes[ir_ref_of(w)].type.dtype)) {
+        w = ir_e_convert(&g->sink, w, IR_DT_f32);
+    }
     a.dot.lhs_k[0] = 1;
     a.dot.rhs_k[0] = (int8_t)along;
     return ir_e_dot(&g->sink, x, w, &a);
@@ -100,18 +104,20 @@ static void finish(ir_graph *g, const ir_graph *out)
 /* Element [panel, k, column] is w[k, panel * line + column], whichever way w lies. */
 static void test_layout(void **state)
 {
-    static const ir_dtype dtypes[] = {IR_DT_f32, IR_DT_f64};
-    enum { M = 5, K = 70, N = 96 };
+    static const ir_dtype dtypes[] = {IR_DT_f32, IR_DT_f64, IR_DT_bf16, IR_DT_f16};
+    enum { M = 5, K = 90, N = 96 };
 
     (void)state;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 8; i++) {
         ir_dtype d = dtypes[i / 2];
-        int along = i % 2, line = d == IR_DT_f32 ? 16 : 8;
+        int along = i % 2, line = d == IR_DT_f64 ? 8 : 16;
         const ir_graph *out;
         ir_graph *g = graph();
         ir_val w = along ? counted(g, d, N, K) : counted(g, d, K, N);
-        ir_graph_output(g, "y", ir_ref_of(product(g, input(g, d, M, K), w, along)));
+        ir_val x = input(g, d == IR_DT_f64 ? d : IR_DT_f32, M, K);
+        ir_graph_output(g, "y", ir_ref_of(product(g, x, w, along)));
         const ir_node *panel = check(g, 1, &out);
+        assert_int_equal(panel->type.dtype, d);
         assert_int_equal(panel->type.dims[0], N / line);
         assert_int_equal(panel->type.dims[1], K);
         assert_int_equal(panel->type.dims[2], line);
@@ -121,7 +127,9 @@ static void test_layout(void **state)
                     int column = p * line + c, at = (p * K + k) * line + c;
                     double expect = along ? column * K + k + 1 : k * N + column + 1;
                     const char *data = panel->attrs->constant.data;
-                    assert_true(ir_element_get(d, data + (size_t)at * ir_dtype_size(d)) == expect);
+                    char rounded[8];
+                    ir_element_set(d, rounded, expect);
+                    assert_memory_equal(data + (size_t)at * ir_dtype_size(d), rounded, ir_dtype_size(d));
                 }
             }
         }
@@ -129,44 +137,53 @@ static void test_layout(void **state)
     }
 }
 
-/* One constant of two products is laid out once. */
+/* One constant of two products is laid out once, also behind two converts. */
 static void test_shared(void **state)
 {
-    const ir_graph *out;
-    ir_graph *g = graph();
-    ir_val x = input(g, IR_DT_f32, 9, 80), w = counted(g, IR_DT_f32, 80, 80), h = product(g, x, w, 1);
+    static const ir_dtype dtypes[] = {IR_DT_f32, IR_DT_bf16};
 
     (void)state;
-    ir_graph_output(g, "y", ir_ref_of(product(g, ir_e_relu(&g->sink, h), w, 1)));
-    check(g, 1, &out);
-    finish(g, out);
+    for (int i = 0; i < 2; i++) {
+        const ir_graph *out;
+        ir_graph *g = graph();
+        ir_val x = input(g, IR_DT_f32, 9, 80), w = counted(g, dtypes[i], 80, 80), h = product(g, x, w, 1);
+
+        ir_graph_output(g, "y", ir_ref_of(product(g, ir_e_relu(&g->sink, h), w, 1)));
+        check(g, 1, &out);
+        finish(g, out);
+    }
 }
 
 /* Constants that something else reads, on the left, small, of broken lines, of a tree's product, or
  * contracted both ways. */
+static void leave_alone(int i, ir_dtype d)
+{
+    const ir_graph *out;
+    ir_graph *g = graph();
+    int64_t n = i == 3 ? 100 : i == 4 ? 48 : 96, m = i == 4 ? 1 : 9, k = i == 2 ? 16 : i == 4 ? 400 : 96;
+    ir_val x = input(g, IR_DT_f32, m, k), w = counted(g, d, k, n), y = product(g, x, w, 0);
+    if (i == 0) {
+        ir_graph_output(g, "w", ir_ref_of(w));
+    }
+    if (i == 1) {
+        y = product(g, d == IR_DT_f32 ? w : ir_e_convert(&g->sink, w, IR_DT_f32), y, 1);
+    }
+    if (i == 5) {
+        y = product(g, y, w, 1);
+    }
+    if (i == 6) {
+        ir_graph_output(g, "s", ir_ref_of(ir_e_relu(&g->sink, w)));
+    }
+    ir_graph_output(g, "y", ir_ref_of(y));
+    check(g, 0, &out);
+    finish(g, out);
+}
+
 static void test_left_alone(void **state)
 {
     (void)state;
-    for (int i = 0; i < 7; i++) {
-        const ir_graph *out;
-        ir_graph *g = graph();
-        int64_t n = i == 3 ? 100 : i == 4 ? 48 : 80, m = i == 4 ? 1 : 9, k = i == 2 ? 16 : i == 4 ? 400 : 80;
-        ir_val x = input(g, IR_DT_f32, m, k), w = counted(g, IR_DT_f32, k, n), y = product(g, x, w, 0);
-        if (i == 0) {
-            ir_graph_output(g, "w", ir_ref_of(w));
-        }
-        if (i == 1) {
-            y = product(g, w, y, 1);
-        }
-        if (i == 5) {
-            y = product(g, y, w, 1);
-        }
-        if (i == 6) {
-            ir_graph_output(g, "s", ir_ref_of(ir_e_relu(&g->sink, w)));
-        }
-        ir_graph_output(g, "y", ir_ref_of(y));
-        check(g, 0, &out);
-        finish(g, out);
+    for (int i = 0; i < 14; i++) {
+        leave_alone(i / 2, i % 2 ? IR_DT_bf16 : IR_DT_f32);
     }
 }
 
