@@ -60,7 +60,11 @@ void cg_tell_lanes(cg *c, bool wrote, LLVMValueRef pointer, LLVMTypeRef element,
 /* codegen/half.c: f16 and bf16; scalars or vectors of any lanes. */
 LLVMValueRef cg_half_load(cg *c, ir_dtype d, LLVMValueRef bits); /* i16 -> f32 */
 LLVMValueRef cg_half_store(cg *c, ir_dtype d, LLVMValueRef v);   /* f32, a value of d -> i16 */
-LLVMValueRef cg_half_round(cg *c, ir_dtype d, LLVMValueRef v);   /* f32 -> f32, a value of d */
+/* The lower or the upper halves of i32s -> f32. */
+LLVMValueRef cg_half_of_pairs(cg *c, ir_dtype d, LLVMValueRef pairs, bool upper);
+/* The element at `pointer` -> f32 in all c->lanes lanes. */
+LLVMValueRef cg_half_load_spread(cg *c, ir_dtype d, LLVMValueRef pointer);
+LLVMValueRef cg_half_round(cg *c, ir_dtype d, LLVMValueRef v); /* f32 -> f32, a value of d */
 /* f64 -> f32 rounded to odd: cg_half_round then rounds once */
 LLVMValueRef cg_half_odd(cg *c, LLVMValueRef v);
 LLVMValueRef cg_half_sticky(cg *c, ir_dtype d, LLVMValueRef v); /* u64, i64: fits f64, rounds alike */

@@ -61,7 +61,8 @@ LLVMValueRef cg_tile_row(const cg_tile *t, LLVMValueRef rows, int i, int u)
     cg *c = t->p->k->c;
     LLVMValueRef at = cg_element(c, rows, t->a_dtype, cg_i64(c, i * t->along + u * t->k));
 
-    return cg_splat(c, cg_load_scalar(c, at, t->a_dtype));
+    return ir_dtype_is_half(t->a_dtype) ? cg_half_load_spread(c, t->a_dtype, at)
+                                        : cg_splat(c, cg_load_scalar(c, at, t->a_dtype));
 }
 
 /* The lines that the tile reads p->ahead steps later: the first of several tiles brings a panel near, the
@@ -133,7 +134,7 @@ static int unrolls(const cg_tile *t, int steps[3])
 
     if (p->mode == CG_B_STREAM) {
         if (full)
-            steps[n++] = STREAM_UNROLL;
+            steps[n++] = STREAM_UNROLL * (int)(ir_dtype_size(p->dtype) / ir_dtype_size(p->b.dtype));
         steps[n++] = cg_stream_square(p);
     } else if (full && t->rows * t->vectors * UNROLL <= 4 * CG_MOST_ROWS) {
         steps[n++] = UNROLL;

@@ -140,6 +140,31 @@ R cg_half_load(cg *c, ir_dtype d, R bits)
     return d == IR_DT_f16 ? from_f16(c, bits) : from_bf16(c, bits);
 }
 
+R cg_half_of_pairs(cg *c, ir_dtype d, R pairs, bool upper)
+{
+    R low = upper ? shifted(c, pairs, 16) : pairs;
+
+    return cg_half_load(c, d, LLVMBuildTrunc(c->b, low, int_like(c, pairs, 16), ""));
+}
+
+/* bf16: two copies a lane, of which the upper stays, so that nothing but the load goes through scalars. */
+R cg_half_load_spread(cg *c, ir_dtype d, R pointer)
+{
+    LLVMTypeRef i16 = LLVMInt16TypeInContext(c->ctx), i32 = LLVMInt32TypeInContext(c->ctx);
+    unsigned n = 2 * (unsigned)c->lanes;
+    R v = LLVMBuildLoad2(c->b, i16, pointer, "");
+
+    LLVMSetAlignment(v, sizeof(uint16_t));
+    cg_tell_read(c, pointer, sizeof(uint16_t), 1, NULL);
+    if (d == IR_DT_f16 || c->lanes == 1)
+        return cg_half_load(c, d, cg_splat(c, v));
+    R all =
+        LLVMBuildInsertElement(c->b, LLVMGetPoison(LLVMVectorType(i16, n)), v, LLVMConstInt(i32, 0, 0), "");
+    all = LLVMBuildShuffleVector(c->b, all, all, LLVMConstNull(LLVMVectorType(i32, n)), "");
+    all = and_bits(c, cast(c, all, cg_vector_of(c, i32)), 0xffff0000u);
+    return cast(c, all, f32_like(c, all));
+}
+
 R cg_half_store(cg *c, ir_dtype d, R v)
 {
     return d == IR_DT_f16 ? to_f16(c, v) : upper_half(c, cast(c, v, int_like(c, v, 32)));
