@@ -68,6 +68,45 @@ static void test_constants_outlive_the_source(void **state)
     close_context(ctx);
 }
 
+static tdm_tensor *half_layer(tdm_tensor *x, tdm_tensor *w)
+{
+    return tdm_tanh(tdm_linear(x, tdm_convert(w, TDM_F32), NULL));
+}
+
+/* Weights of 16 bits, captured as a constant and as a variable that each run changes behind its product: the
+ * bits of the eager engine, and no room for a copy in f32. */
+static void test_half_weights(void **state)
+{
+    enum { M = 6, K = 128, N = 80 };
+    tdm_context *ctx = open_context();
+    tdm_tensor *x = numbers(ctx, tdm_shape(M, K), 1);
+    tdm_tensor *c = tdm_convert(numbers(ctx, tdm_shape(N, K), 2), TDM_BF16);
+    tdm_tensor *v = tdm_variable(tdm_convert(numbers(ctx, tdm_shape(N, K), 3), TDM_BF16), "v");
+
+    (void)state;
+    tdm_graph *g = tdm_graph_open(ctx, "half");
+    tdm_tensor *sx = tdm_input(ctx, "x", TDM_F32, tdm_shape(M, K));
+    tdm_output(ctx, "y", half_layer(sx, c));
+    tdm_output(ctx, "z", half_layer(sx, v));
+    tdm_assign(v, tdm_mul_scalar(v, 0.75));
+    built b = build_graph(ctx, g);
+    assert_true(tdm_program_arena_bytes(b.p) < N * K * sizeof(float));
+    char *kernels = tdm_graph_dump(b.g, TDM_DUMP_KERNELS);
+    assert_non_null(strstr(kernels, "lies in lines; B widened from bf16"));
+    tdm_text_free(kernels);
+    tdm_exec_bind(b.e, "x", x);
+    for (int run = 0; run < 3; run++) {
+        tdm_tensor *y = half_layer(x, c), *z = half_layer(x, v), *next = tdm_mul_scalar(v, 0.75);
+        tdm_exec_run(b.e);
+        assert_same(tdm_exec_output(b.e, "y"), y);
+        assert_same(tdm_exec_output(b.e, "z"), z);
+        assert_same(v, next);
+    }
+    free_built(&b);
+    tdm_release(v);
+    close_context(ctx);
+}
+
 /* Captured values are copies, of views too, and by several threads if they are big; a closed graph doesn't
  * hold the tensors that it has the values of. */
 static void test_captured_values(void **state)
@@ -295,10 +334,15 @@ static void test_symbolic_dims(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_outputs),          cmocka_unit_test(test_constants_outlive_the_source),
-        cmocka_unit_test(test_captured_values),  cmocka_unit_test(test_compiling_gives_memory_back),
-        cmocka_unit_test(test_two_executions),   cmocka_unit_test(test_bound_lives),
-        cmocka_unit_test(test_rewritten_output), cmocka_unit_test(test_bind_variable_again),
+        cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_constants_outlive_the_source),
+        cmocka_unit_test(test_half_weights),
+        cmocka_unit_test(test_captured_values),
+        cmocka_unit_test(test_compiling_gives_memory_back),
+        cmocka_unit_test(test_two_executions),
+        cmocka_unit_test(test_bound_lives),
+        cmocka_unit_test(test_rewritten_output),
+        cmocka_unit_test(test_bind_variable_again),
         cmocka_unit_test(test_symbolic_dims),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
