@@ -98,6 +98,41 @@ for from in numpy.npz packed.npz; do # these have no texts
 assert all(a[k].dtype == b[k].dtype and a[k].tobytes() == b[k].tobytes() for k in a)"
 done
 
+# Weights of 16 bits: f32 of two axes and more, rounded (1.00390625 is between two of bf16; 1e-40 is its first
+# subnormal, 0 in f16).
+"$PYTHON" - plain.safetensors <<'PYTHON'
+import json, struct, sys
+tensors = {'w': ('F32', [2, 3], struct.pack('<6f', 1, -0.0, 3.5, 1.00390625, 1e-40, 6)),
+           'b': ('F32', [3], struct.pack('<3f', 0.1, 0.2, 0.3)), 'n': ('I64', [1, 1], struct.pack('<q', -7))}
+head, body = {}, b''
+for name, (dtype, shape, data) in tensors.items():
+    head[name] = {'dtype': dtype, 'shape': shape, 'data_offsets': [len(body), len(body) + len(data)]}
+    body += data
+text = json.dumps(head).encode()
+open('three.safetensors', 'wb').write(struct.pack('<Q', len(text)) + text + body)
+PYTHON
+weights() { # FILE DTYPE HEX: w is of this dtype and these bytes; the rest is as it was
+    "$PYTHON" - "$@" <<'PYTHON'
+import json, struct, sys
+read = lambda b: (json.loads(b[8:8 + struct.unpack('<Q', b[:8])[0]]), b[8 + struct.unpack('<Q', b[:8])[0]:])
+(was, old), (head, body) = read(open('three.safetensors', 'rb').read()), read(open(sys.argv[1], 'rb').read())
+data = lambda h, b, name: b[slice(*h[name]['data_offsets'])]
+assert head['w']['dtype'] == sys.argv[2] and head['w']['shape'] == [2, 3]
+assert data(head, body, 'w').hex() == sys.argv[3], data(head, body, 'w').hex()
+for name in 'bn':
+    assert head[name]['dtype'] == was[name]['dtype'] and data(head, body, name) == data(was, old, name)
+PYTHON
+}
+expect 0 convert --weights bf16 three.safetensors b.safetensors
+has out '^b.safetensors: 3 tensors, 32 bytes$'
+weights b.safetensors BF16 803f00806040803f0100c040
+expect 0 convert b.safetensors b.npz # and round
+expect 0 convert b.npz round.safetensors
+weights round.safetensors BF16 803f00806040803f0100c040
+expect 0 convert --weights f16 three.safetensors h.safetensors
+weights h.safetensors F16 003c00800043043c00000046
+refused "--weights f8: expected bf16 or f16" convert --weights f8 plain.npz out.npz
+
 head -c 100 plain.npz >cut.npz
 refused "cut.npz: not a zip file" convert cut.npz out.safetensors
 refused "out.txt: expected a .safetensors or .npz file" convert plain.npz out.txt
