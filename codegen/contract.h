@@ -12,7 +12,7 @@
 
 #include "codegen/eval.h"
 
-enum { CG_K_BLOCK = 512, CG_MOST_ROWS = 28, CG_MOST_VECTORS = 12, CG_STREAM_ROWS = 3, CG_LINE = 64 };
+enum { CG_K_BLOCK = 512, CG_MOST_ROWS = 28, CG_MOST_VECTORS = 12, CG_STREAM_ROWS = 4, CG_LINE = 64 };
 /* Sums of a tile by the tree: rows x vectors. */
 enum { CG_TREE_SUMS = 2 };
 /* Elements between packed tiles: room for what the last step stores too much, and tiles that do not begin in

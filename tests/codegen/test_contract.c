@@ -18,7 +18,7 @@ typedef struct product {
     bool turn_x, turn_z;
 } product;
 
-/* The last seven: up to three rows, or columns, by contiguous columns, which are read where they lie.  Before
+/* The last eight: up to four rows, or columns, by contiguous columns, which are read where they lie.  Before
  * them: rows of x side by side, and long rows of z, which a unit packs for several panels. */
 static const product products[] = {
     {1, 8, 8, 1, false, false},      {1, 1, 64, 5, false, false},     {1, 64, 1, 40, false, false},
@@ -33,7 +33,7 @@ static const product products[] = {
     {1, 61, 300, 513, true, false},  {1, 256, 150, 70, true, false},  {2, 20, 290, 700, false, false},
     {1, 17, 321, 512, false, false}, {1, 2, 70, 513, false, true},    {2, 3, 65, 512, false, true},
     {1, 300, 2, 533, false, false},  {2, 200, 1, 257, false, false},  {1, 1, 101, 1024, false, true},
-    {1, 2, 1400, 400, false, true},
+    {1, 2, 1400, 400, false, true},  {1, 4, 70, 133, false, true},
 };
 enum { PRODUCTS = sizeof products / sizeof *products };
 
