@@ -416,18 +416,19 @@ static bool lies_whole(const cg_side *s, int64_t rows, int64_t depth)
 static void choose_next(cg_product *p, const cg_orientation *w)
 {
     int d = batch_dim(w);
-    int64_t tiles = cg_product_panels(p) * ceil_div(p->m, p->mr), size = (int64_t)ir_dtype_size(p->dtype);
-    int64_t a = p->m * p->depth * size, b = p->n * p->depth * size;
+    int64_t tiles = cg_product_panels(p) * ceil_div(p->m, p->mr), a = p->m * p->depth, b = p->n * p->depth;
+    int64_t a_bytes = a * (int64_t)ir_dtype_size(p->a.dtype),
+            b_bytes = b * (int64_t)ir_dtype_size(p->b.dtype);
+    int64_t both = a_bytes + b_bytes;
 
     if (d < 0 || p->tree || p->k->slices > 1 || !lies_whole(&p->a, p->m, p->depth) ||
-        !lies_whole(&p->b, p->n, p->depth) || p->a.outer.stride[d] * size != a ||
-        p->b.outer.stride[d] * size != b || a + b > NEAR_BYTES || (a + b) * w->extent[d] < FAR_BYTES ||
-        a + b > 64 * CG_LINE * tiles)
+        !lies_whole(&p->b, p->n, p->depth) || p->a.outer.stride[d] != a || p->b.outer.stride[d] != b ||
+        both > NEAR_BYTES || both * w->extent[d] < FAR_BYTES || both > 64 * CG_LINE * tiles)
         return;
-    p->a.next = a / size;
-    p->b.next = b / size;
-    p->a.next_lines = (int)ceil_div(a, CG_LINE * tiles);
-    p->b.next_lines = (int)ceil_div(b, CG_LINE * tiles);
+    p->a.next = a;
+    p->b.next = b;
+    p->a.next_lines = (int)ceil_div(a_bytes, CG_LINE * tiles);
+    p->b.next_lines = (int)ceil_div(b_bytes, CG_LINE * tiles);
 }
 
 void cg_product_choose(cg_product *p, const cg_orientation *w)

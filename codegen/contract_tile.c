@@ -290,7 +290,7 @@ static void prefetch_next(const cg_tile *t, const cg_side *s, LLVMValueRef row)
 {
     const cg_product *p = t->p;
     cg *c = p->k->c;
-    int64_t line = CG_LINE / (int64_t)ir_dtype_size(p->dtype), down = (p->m + p->mr - 1) / p->mr;
+    int64_t line = CG_LINE / (int64_t)ir_dtype_size(s->dtype), down = (p->m + p->mr - 1) / p->mr;
 
     if (!s->next)
         return;
@@ -299,9 +299,9 @@ static void prefetch_next(const cg_tile *t, const cg_side *s, LLVMValueRef row)
     LLVMValueRef number = cg_product_add(p, cg_product_scale(p, panel, down), tile);
     LLVMValueRef first = cg_product_scale(p, number, s->next_lines * line);
     LLVMValueRef at =
-        cg_product_at(p, s->base, cg_product_add(p, s->unit, cg_product_add(p, first, cg_i64(c, s->next))));
+        cg_side_at(p, s, cg_product_add(p, s->unit, cg_product_add(p, first, cg_i64(c, s->next))));
     for (int i = 0; i < s->next_lines; i++)
-        cg_prefetch_second(c, cg_product_at(p, at, cg_i64(c, i * line)));
+        cg_prefetch_second(c, cg_element(c, at, s->dtype, cg_i64(c, i * line)));
 }
 
 /* Where the tile reads A: in place, or the unit's copy. */
