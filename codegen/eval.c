@@ -208,6 +208,8 @@ static LLVMValueRef compute(cg_kernel *k, int t, bool varies)
         if (!x[i])
             return NULL;
     }
+    if (e->way == CG_QUOTIENT)
+        return cg_quotient(k, x);
     if (e->way != CG_AS_WRITTEN)
         return cg_other_way(k->c, e->way, x);
     int lanes = k->c->lanes;

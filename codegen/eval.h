@@ -38,7 +38,8 @@ typedef enum {
     CG_PRODUCT_MINUS, /* x z - w */
     CG_MINUS_PRODUCT, /* w - x z */
     /* division.c: operands x, 1 / z */
-    CG_TIMES_RECIPROCAL
+    CG_TIMES_RECIPROCAL,
+    CG_QUOTIENT /* as written, or the same bits with fewer divisions; operands x, z, 1 / z */
 } cg_way;
 
 typedef struct cg_term {
@@ -89,6 +90,7 @@ typedef struct cg_kernel {
     LLVMMetadataRef debug_scope; /* NULL: no debug information */
     /* Outs that cg_streams names begin at cache lines: stores go past the caches. */
     bool streaming;
+    bool mends_quotients;          /* nothing that is divided here may underflow (division.c) */
     bool failed;                   /* out of memory or a view that can't be expressed: c->err says which */
     int threads;                   /* that the chunks should suit; no bit depends on it */
     int64_t units, grain;          /* set by the emitter: how chunks are cut */
@@ -122,9 +124,11 @@ const cg_term *cg_contracted_product(cg_kernel *k, int term, ir_dtype d);
 /* The value of a term computed in another way than as written; x[]: its operands. */
 LLVMValueRef cg_other_way(cg *c, cg_way way, const LLVMValueRef *x);
 
-/* ---- division.c: freedom reassociate ---- */
-/* Makes a product with a reciprocal of t, a finished division, where it may and that is made once. */
+/* ---- division.c ---- */
+/* Lets t, a finished division, make use of a reciprocal, where it may and that is made once. */
 void cg_divide_once(cg_kernel *k, cg_term *t);
+/* The value of a term of way CG_QUOTIENT: mended where k->mends_quotients. */
+LLVMValueRef cg_quotient(cg_kernel *k, const LLVMValueRef *x);
 
 /* ---- eval.c ---- */
 /* The node's value in register form for the current indices; a splat where it does not vary along the vector

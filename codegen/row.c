@@ -9,6 +9,8 @@
  * leave their partial as it is. */
 #include "codegen/row.h"
 
+#include <string.h>
+
 /* EXTREMES: vectors that a maximum or minimum is gathered in; free of order, so it needs no 64 partials. */
 enum { PARTIALS = 64, EXTREMES = 2, MAX_STRAIGHT = 8, MAX_SCRATCH = 128 * 1024 };
 
@@ -18,8 +20,12 @@ typedef struct row_state {
     LLVMValueRef *seen;    /* [reduce][vector]: in a loop over groups, what extremes are taken of */
     LLVMValueRef *memory;  /* [reduce]: partials in memory */
     LLVMValueRef *scratch; /* [term]: a row of a kept term, or NULL */
+    LLVMValueRef *result;  /* [reduce]: what it has come to */
     int vectors;           /* of partials: 64 / lanes */
     bool straight;
+    int numerator,
+        reciprocal;     /* terms of the quotients that may be mended (division.c); numerator -1: none */
+    LLVMValueRef least; /* of the numerators so far, as words */
 } row_state;
 
 /* ---- one vector of one pass ---- */
@@ -57,6 +63,23 @@ static void read_scratch(row_state *s, int pass, LLVMValueRef at)
         }
 }
 
+static LLVMTypeRef words(const row_state *s)
+{
+    return cg_vector_of(s->p.k->c, LLVMInt32TypeInContext(s->p.k->c->ctx));
+}
+
+/* Takes up numerators v under k->mask: as words numbers from +0 up are in order, NaNs above all. */
+static void watch_numerators(row_state *s, LLVMValueRef v)
+{
+    cg_kernel *k = s->p.k;
+    cg *c = k->c;
+    LLVMTypeRef t = words(s);
+    LLVMValueRef both[2] = {s->least, LLVMBuildBitCast(c->b, v, t, "")};
+    LLVMValueRef next = cg_intrinsic(c, "llvm.umin", &t, 1, both, 2);
+
+    s->least = k->mask ? LLVMBuildSelect(c->b, k->mask, next, s->least, "") : next;
+}
+
 static void write_scratch(row_state *s, int pass, LLVMValueRef at)
 {
     cg_kernel *k = s->p.k;
@@ -66,6 +89,8 @@ static void write_scratch(row_state *s, int pass, LLVMValueRef at)
             LLVMValueRef mask = k->mask;
             ir_dtype d = (ir_dtype)k->g->nodes[k->terms[t].node].type.dtype;
             LLVMValueRef v = cg_eval_term(k, t);
+            if (t == s->numerator)
+                watch_numerators(s, v);
             k->mask = NULL;
             cg_store_at(k, scratch_at(s, t, at), d, cg_i64(k->c, 0), 1, v);
             k->mask = mask;
@@ -153,10 +178,24 @@ static void finish_pass(row_state *s, int pass)
             LLVMValueRef *acc = &s->acc[r * s->vectors];
             LLVMValueRef v = none ? cg_eval_term(k, e->x[0]) : cg_fold(k->c, e, acc, s->vectors);
             cg_seed_term(k, e->seed, v);
+            s->result[r] = v;
         }
 }
 
 /* ---- the two ways through a row ---- */
+
+/* What there is one of in a row. */
+static void store_row_outs(row_state *s)
+{
+    cg_kernel *k = s->p.k;
+
+    for (int o = 0; o < s->p.out_count; o++)
+        if (!s->p.outs[o].full)
+            cg_eval_scalar(k, s->p.outs[o].term);
+    for (int o = 0; o < s->p.out_count; o++)
+        if (!s->p.outs[o].full)
+            cg_store_scalar(k, s->p.outs[o].node, &s->p.row, cg_eval_scalar(k, s->p.outs[o].term));
+}
 
 static void emit_straight(row_state *s)
 {
@@ -171,6 +210,7 @@ static void emit_straight(row_state *s)
         k->bank = 0;
         finish_pass(s, pass);
     }
+    store_row_outs(s);
 }
 
 /* What watching reduce r has come to, carried around the loop. */
@@ -229,6 +269,8 @@ static void emit_groups(row_state *s, int pass, int64_t main)
     LLVMValueRef phi[count + 1], init[count + 1], seen[count + 1];
     watch_loop watch[s->p.reduce_count + 1];
 
+    LLVMValueRef least_before = s->least, least = NULL;
+
     cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, main), PARTIALS, "i");
     s->seen = seen;
     for (int i = 0; i < count; i++)
@@ -239,6 +281,8 @@ static void emit_groups(row_state *s, int pass, int64_t main)
     for (int r = 0; r < s->p.reduce_count; r++)
         if (in_pass(s, r, pass) && watched(s, r))
             watch_open(s, &l, r, &watch[r]);
+    if (least_before)
+        least = s->least = cg_carry(c, &l, least_before);
     for (int v = 0; v < s->vectors; v++) {
         LLVMValueRef at = cg_add(c, l.index, cg_i64(c, (int64_t)v * c->lanes));
         emit_vector(s, pass, at, NULL, v);
@@ -254,6 +298,8 @@ static void emit_groups(row_state *s, int pass, int64_t main)
     for (int r = 0; r < s->p.reduce_count; r++)
         if (in_pass(s, r, pass) && watched(s, r))
             watch_close(s, &l, r, &watch[r]);
+    if (least)
+        s->least = cg_carried(c, &l, least, least_before, s->least);
     s->seen = NULL;
 }
 
@@ -345,9 +391,10 @@ static void emit_pass_store(row_state *s, int pass)
         emit_vector(s, pass, cg_i64(c, at), cg_const_mask(s->p.k, s->p.n - at), 0);
 }
 
-static void emit_looped(row_state *s)
+/* Passes [from, to), and what comes after the last. */
+static void emit_passes(row_state *s, int from, int to)
 {
-    for (int pass = 0; pass < s->p.passes; pass++) {
+    for (int pass = from; pass < to; pass++) {
         if (!has_reduce(s, pass))
             emit_pass_store(s, pass);
         else if (s->memory[0])
@@ -356,6 +403,90 @@ static void emit_looped(row_state *s)
             emit_pass_registers(s, pass);
         finish_pass(s, pass);
     }
+    if (to == s->p.passes)
+        store_row_outs(s);
+}
+
+/* ---- quotients that are mended where nothing underflows ---- */
+
+/* One numerator, kept by a pass that holds its partials in registers, and one divisor. */
+static void find_quotients(row_state *s)
+{
+    const cg_kernel *k = s->p.k;
+
+    s->numerator = s->reciprocal = -1;
+    for (int t = 0; t < k->term_count; t++) {
+        const cg_term *e = &k->terms[t];
+        if (e->kind != CG_T_OP || e->way != CG_QUOTIENT)
+            continue;
+        bool other = s->numerator >= 0 && (s->numerator != e->x[0] || s->reciprocal != e->x[2]);
+        if (other || s->memory[0] || !s->scratch[e->x[0]] || !has_reduce(s, s->p.kept[e->x[0]] - 1)) {
+            s->numerator = -1;
+            return;
+        }
+        s->numerator = e->x[0];
+        s->reciprocal = e->x[2];
+    }
+}
+
+/* No numerator is below 2^-90, and the divisor is from 1/4 to 2^24, so that the remainder, a multiple
+ * of 2^-138, is exact. */
+static LLVMValueRef nothing_underflows(row_state *s)
+{
+    cg_kernel *k = s->p.k;
+    cg *c = k->c;
+    LLVMTypeRef t = words(s), i32 = LLVMInt32TypeInContext(c->ctx), real = LLVMFloatTypeInContext(c->ctx);
+    LLVMValueRef least = cg_intrinsic(c, "llvm.vector.reduce.umin", &t, 1, &s->least, 1);
+    LLVMValueRef floor = LLVMConstInt(i32, (127 - 90) << 23, 0);
+    LLVMValueRef q = cg_eval_scalar(k, s->reciprocal);
+    LLVMValueRef few = LLVMBuildFCmp(c->b, LLVMRealOLE, q, LLVMConstReal(real, 4), "");
+    LLVMValueRef many = LLVMBuildFCmp(c->b, LLVMRealOGE, q, LLVMConstReal(real, 0x1p-24), "");
+    LLVMValueRef normal = LLVMBuildICmp(c->b, LLVMIntUGE, least, floor, "");
+
+    return LLVMBuildAnd(c->b, normal, LLVMBuildAnd(c->b, few, many, ""), "");
+}
+
+/* The passes from `pass` on, once with quotients mended and once with divisions; every row takes one of the
+ * ways. */
+static void emit_both_ways(row_state *s, int pass)
+{
+    cg_kernel *k = s->p.k;
+    cg *c = k->c;
+    LLVMBasicBlockRef way[2], after, home[CG_DIMS];
+
+    LLVMValueRef mends = nothing_underflows(s);
+    for (int w = 0; w < 2; w++)
+        way[w] = LLVMAppendBasicBlockInContext(c->ctx, c->fn, w ? "mend" : "divide");
+    after = LLVMAppendBasicBlockInContext(c->ctx, c->fn, "");
+    memcpy(home, k->home, sizeof home);
+    LLVMBuildCondBr(c->b, mends, way[1], way[0]);
+    s->least = NULL;
+    for (int w = 1; w >= 0; w--) {
+        LLVMPositionBuilderAtEnd(c->b, way[w]);
+        memcpy(k->home, home, sizeof home);
+        cg_forget_level(k, 0);
+        for (int r = 0; r < s->p.reduce_count; r++)
+            if (s->p.reduces[r].pass < pass)
+                cg_seed_term(k, s->p.reduces[r].seed, s->result[r]);
+            else
+                memset(&s->acc[r * s->vectors], 0, (size_t)s->vectors * sizeof *s->acc);
+        k->mends_quotients = w == 1;
+        emit_passes(s, pass, s->p.passes);
+        LLVMBuildBr(c->b, after);
+    }
+    k->mends_quotients = false;
+    memcpy(k->home, home, sizeof home);
+    LLVMPositionBuilderAtEnd(c->b, after);
+}
+
+static void emit_looped(row_state *s)
+{
+    int first = s->numerator < 0 ? s->p.passes : s->p.kept[s->numerator];
+
+    s->least = s->numerator < 0 ? NULL : LLVMConstAllOnes(words(s));
+    emit_passes(s, 0, first);
+    if (first < s->p.passes)
+        emit_both_ways(s, first);
 }
 
 /* ---- memory on the stack ---- */
@@ -386,19 +517,11 @@ static bool is_straight(const row_state *s)
 
 static void emit_row(row_state *s)
 {
-    cg_kernel *k = s->p.k;
-
     move_home(s);
     if (s->straight)
         emit_straight(s);
     else
         emit_looped(s);
-    for (int o = 0; o < s->p.out_count; o++)
-        if (!s->p.outs[o].full)
-            cg_eval_scalar(k, s->p.outs[o].term);
-    for (int o = 0; o < s->p.out_count; o++)
-        if (!s->p.outs[o].full)
-            cg_store_scalar(k, s->p.outs[o].node, &s->p.row, cg_eval_scalar(k, s->p.outs[o].term));
 }
 
 static void emit_rows(row_state *s)
@@ -424,7 +547,7 @@ static void emit_rows(row_state *s)
 
 void cg_emit_row(cg_kernel *k)
 {
-    row_state s = {0};
+    row_state s = {.numerator = -1};
 
     if (!row_plan_make(&s.p, k)) {
         row_plan_free(&s.p);
@@ -439,7 +562,7 @@ void cg_emit_row(cg_kernel *k)
     s.straight = is_straight(&s);
     int copies = s.vectors * (s.p.flops > 24 ? 2 : 1);
     LLVMValueRef acc[(size_t)s.p.reduce_count * s.vectors + 1], memory[s.p.reduce_count + 1],
-        scratch[k->term_count + 1];
+        scratch[k->term_count + 1], result[s.p.reduce_count + 1];
     for (int i = 0; i < s.p.reduce_count * s.vectors; i++)
         acc[i] = NULL;
     for (int r = 0; r <= s.p.reduce_count; r++)
@@ -447,6 +570,7 @@ void cg_emit_row(cg_kernel *k)
     for (int t = 0; t <= k->term_count; t++)
         scratch[t] = NULL;
     s.acc = acc;
+    s.result = result;
     s.memory = memory;
     s.scratch = scratch;
     if (s.straight) {
@@ -457,6 +581,7 @@ void cg_emit_row(cg_kernel *k)
         make_scratch(&s);
         for (int r = 0; r < s.p.reduce_count && (copies > 8 || s.p.reduce_count * s.vectors > 24); r++)
             memory[r] = cg_stack(k, s.p.reduces[r].dtype, PARTIALS);
+        find_quotients(&s);
     }
     emit_rows(&s);
     row_plan_free(&s.p);

@@ -123,6 +123,33 @@ static ir_graph *softmax(ir_dtype d, int64_t rows, int64_t n)
     return g;
 }
 
+/* exp(c x - max) / (its sum z[row]): values that underflow and divisors of every size and sign, so that
+ * quotients are mended in some rows and divided in others. */
+static void test_quotients(void **state)
+{
+    static const float divisors[] = {1, 0.3f, 0x1p-20f, 0x1p-140f, 0, -1, 0x1p14f, 0x1p30f, INFINITY, NAN};
+    enum { ROWS = sizeof divisors / sizeof divisors[0] };
+    static const double scales[] = {1, 40, 300};
+    static const int64_t runs[] = {200, 1000, 1024, 4099};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++)
+        for (size_t j = 0; j < 2 * sizeof scales / sizeof scales[0]; j++) {
+            ir_graph *g = graph();
+            ir_type t = TEST_TYPE(IR_DT_f32, ROWS, 1);
+            ir_val x = test_input(g, "x", TEST_TYPE(IR_DT_f32, ROWS, runs[i]));
+            x = ir_e_mul(&g->sink, x, ir_e_like(&g->sink, x, scales[j / 2]));
+            ir_val m = reduce_last(g, IR_reduce_max, x, 1);
+            ir_val e = ir_e_exp(&g->sink, ir_e_sub(&g->sink, x, like(g, m, x)));
+            ir_val s = reduce_last(g, IR_reduce_sum, e, 1);
+            s = ir_e_mul(&g->sink, s, ir_e_constant(&g->sink, &t, divisors, false));
+            test_output(g, ir_e_div(&g->sink, e, like(g, s, x)));
+            test_output(g, s);
+            test_one_kernel(g, IR_K_ROW, reduce_of(g, m));
+            test_check(g, j % 2);
+        }
+}
+
 static void test_softmax(void **state)
 {
     (void)state;
@@ -261,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_extrema),
         cmocka_unit_test(test_extrema_of_zeros),
         cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_quotients),
         cmocka_unit_test(test_norm),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_uneven),
