@@ -235,14 +235,15 @@ static int64_t tile_columns(const loop_state *s)
     return TILE_BYTES / (int64_t)ir_dtype_size((ir_dtype)s->k->g->nodes[s->value0].type.dtype);
 }
 
-/* One dim of rows, a run of one dim that is whole tiles, and a lot that all rows read. */
+/* One dim of rows, a run of one dim that is whole tiles, and a lot that all rows read.  Not for the parts of
+ * a concat: units_of counts their units by rows. */
 static bool wants_tiles(loop_state *s, int64_t rows)
 {
     const cg_kernel *k = s->k;
     int64_t columns = tile_columns(s), bytes = 0;
 
     s->row_dim = s->outer_dims - 1;
-    if (k->k->kind != IR_K_LOOP || k->slices > 1 || k->vector_first != k->vector_dim ||
+    if (k->g->nodes[k->k->root].op == IR_concat || k->slices > 1 || k->vector_first != k->vector_dim ||
         rows < 4 * TILE_ROWS || s->extent[s->row_dim] != rows || s->n % columns ||
         columns % (s->unroll * k->c->lanes))
         return false;

@@ -227,6 +227,30 @@ static void test_tiles(void **state)
         }
 }
 
+/* The same rows in a part of a concat, which has no tiles. */
+static void test_tiles_in_parts(void **state)
+{
+    static const int64_t shape[] = {40, 4096};
+    const test_config configs[] = {{NULL, 0, 2}, {NULL, 8, 1}};
+
+    (void)state;
+    for (size_t c = 0; c < sizeof configs / sizeof configs[0]; c++) {
+        ir_graph *g = graph();
+        ir_val x = test_input(g, "x", ir_type_make(IR_DT_f32, 2, shape)), w[2];
+        for (int j = 0; j < 2; j++) {
+            ir_val v = test_input(g, j ? "b" : "a", TEST_TYPE(IR_DT_f32, shape[1]));
+            w[j] = ir_e_broadcast(&g->sink, v, 2, shape);
+        }
+        ir_val y = ir_e_add(&g->sink, ir_e_mul(&g->sink, x, w[0]), w[1]);
+        const ir_val parts[] = {y, x};
+        ir_val z = ir_e_concat(&g->sink, parts, 2, 0);
+        test_output(g, z);
+        test_one_kernel(g, IR_K_LOOP, z);
+        test_check_config(g, &configs[c], false);
+        ir_graph_free(g);
+    }
+}
+
 /* A chain that would overflow the stack if evaluation recursed. */
 static void test_long_chain(void **state)
 {
@@ -247,12 +271,13 @@ static void test_long_chain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flat),      cmocka_unit_test(test_scalar_rank),
-        cmocka_unit_test(test_expensive), cmocka_unit_test(test_broadcast),
-        cmocka_unit_test(test_views),     cmocka_unit_test(test_pad),
-        cmocka_unit_test(test_dtypes),    cmocka_unit_test(test_generators),
-        cmocka_unit_test(test_constants), cmocka_unit_test(test_big),
-        cmocka_unit_test(test_tiles),     cmocka_unit_test(test_long_chain),
+        cmocka_unit_test(test_flat),       cmocka_unit_test(test_scalar_rank),
+        cmocka_unit_test(test_expensive),  cmocka_unit_test(test_broadcast),
+        cmocka_unit_test(test_views),      cmocka_unit_test(test_pad),
+        cmocka_unit_test(test_dtypes),     cmocka_unit_test(test_generators),
+        cmocka_unit_test(test_constants),  cmocka_unit_test(test_big),
+        cmocka_unit_test(test_tiles),      cmocka_unit_test(test_tiles_in_parts),
+        cmocka_unit_test(test_long_chain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
