@@ -58,8 +58,7 @@ LLVMValueRef cg_accumulate(cg_kernel *k, const cg_reduce *r, LLVMValueRef acc)
     return k->mask ? LLVMBuildSelect(c->b, k->mask, next, acc, "") : next;
 }
 
-/* ---- extremes of many vectors ---------------------------------------------------------------------------
- */
+/* ---- extremes of many vectors ---- */
 
 bool cg_is_extreme(const cg_reduce *r)
 {

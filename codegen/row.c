@@ -23,9 +23,8 @@ typedef struct row_state {
     LLVMValueRef *result;  /* [reduce]: what it has come to */
     int vectors;           /* of partials: 64 / lanes */
     bool straight;
-    int numerator,
-        reciprocal;     /* terms of the quotients that may be mended (division.c); numerator -1: none */
-    LLVMValueRef least; /* of the numerators so far, as words */
+    int numerator, reciprocal; /* of the quotients that may be mended (division.c): terms; -1: none */
+    LLVMValueRef least;        /* of the numerators so far, as words */
 } row_state;
 
 /* ---- one vector of one pass ---- */
@@ -268,7 +267,6 @@ static void emit_groups(row_state *s, int pass, int64_t main)
     int count = s->p.reduce_count * s->vectors;
     LLVMValueRef phi[count + 1], init[count + 1], seen[count + 1];
     watch_loop watch[s->p.reduce_count + 1];
-
     LLVMValueRef least_before = s->least, least = NULL;
 
     cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, main), PARTIALS, "i");
