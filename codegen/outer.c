@@ -155,16 +155,16 @@ static void emit_blocks(outer_state *s, int n, LLVMValueRef mask, LLVMValueRef *
     cg *c = s->k->c;
     LLVMValueRef phi[s->count * n], init[s->count * n], rows = cg_i64(c, s->r);
 
-    if (s->r <= CG_ROW_BLOCK) {
+    if (s->r <= IR_ROW_BLOCK) {
         emit_chain(s, cg_i64(c, 0), rows, n, mask, sums);
         return;
     }
-    cg_loop l = cg_loop_open(c, cg_i64(c, 0), rows, CG_ROW_BLOCK, "block");
+    cg_loop l = cg_loop_open(c, cg_i64(c, 0), rows, IR_ROW_BLOCK, "block");
     for (int i = 0; i < s->count * n; i++) {
         init[i] = cg_neutral(c, &s->reduces[i / n]);
         phi[i] = cg_carry(c, &l, init[i]);
     }
-    LLVMValueRef end = LLVMBuildAdd(c->b, l.index, cg_i64(c, CG_ROW_BLOCK), "");
+    LLVMValueRef end = LLVMBuildAdd(c->b, l.index, cg_i64(c, IR_ROW_BLOCK), "");
     LLVMValueRef less = LLVMBuildICmp(c->b, LLVMIntSLT, end, rows, "");
     emit_chain(s, l.index, LLVMBuildSelect(c->b, less, end, rows, ""), n, mask, sums);
     for (int i = 0; i < s->count * n; i++)

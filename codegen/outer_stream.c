@@ -164,8 +164,8 @@ static void add_blocks(stream *t)
         return;
     }
     each_column(t, clear_column, 1);
-    cg_loop l = cg_loop_open(c, cg_i64(c, 0), rows, CG_ROW_BLOCK, "block");
-    LLVMValueRef end = LLVMBuildAdd(c->b, l.index, cg_i64(c, CG_ROW_BLOCK), "");
+    cg_loop l = cg_loop_open(c, cg_i64(c, 0), rows, IR_ROW_BLOCK, "block");
+    LLVMValueRef end = LLVMBuildAdd(c->b, l.index, cg_i64(c, IR_ROW_BLOCK), "");
     LLVMValueRef less = LLVMBuildICmp(c->b, LLVMIntSLT, end, rows, "");
     add_block(t, l.index, LLVMBuildSelect(c->b, less, end, rows, ""));
     each_column(t, total_column, 0);
@@ -184,7 +184,7 @@ void cg_outer_stream(outer_state *s)
     cg_kernel *k = s->k;
     cg *c = k->c;
     LLVMValueRef sums[s->count], totals[s->count];
-    stream t = {.s = s, .sums = sums, .totals = s->r > CG_ROW_BLOCK ? totals : NULL};
+    stream t = {.s = s, .sums = sums, .totals = s->r > IR_ROW_BLOCK ? totals : NULL};
     int64_t tile = TILE_COLUMNS, tiles, most;
 
     while (tile > LEAST_COLUMNS && s->a * s->c < 4 * tile) /* something for several threads */

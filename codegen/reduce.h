@@ -4,8 +4,6 @@
 
 #include "codegen/eval.h"
 
-enum { CG_ROW_BLOCK = 512 }; /* additions per block of an outer sum or a scan (numerics rules 4 and 13) */
-
 typedef struct cg_reduce {
     ir_ref node;
     ir_op op; /* a reduce_*; dot_general: sum by fma */

@@ -14,40 +14,27 @@
 /* EXTREMES: vectors that a maximum or minimum is gathered in; free of order, so it needs no 64 partials. */
 enum { PARTIALS = 64, EXTREMES = 2, MAX_STRAIGHT = 8, MAX_SCRATCH = 128 * 1024 };
 
-typedef struct row_state {
-    row_plan p;
-    LLVMValueRef *acc;     /* [reduce][vector of partials]; NULL: still +0 (or the least value) */
-    LLVMValueRef *seen;    /* [reduce][vector]: in a loop over groups, what extremes are taken of */
-    LLVMValueRef *memory;  /* [reduce]: partials in memory */
-    LLVMValueRef *scratch; /* [term]: a row of a kept term, or NULL */
-    LLVMValueRef *result;  /* [reduce]: what it has come to */
-    int vectors;           /* of partials: 64 / lanes */
-    bool straight;
-    int numerator, reciprocal; /* of the quotients that may be mended (division.c): terms; -1: none */
-    LLVMValueRef least;        /* of the numerators so far, as words */
-} row_state;
-
 /* ---- one vector of one pass ---- */
 
-static bool in_pass(const row_state *s, int reduce, int pass)
+static bool in_pass(const cg_row *s, int reduce, int pass)
 {
     return s->p.reduces[reduce].pass == pass;
 }
 
 /* Whether reduce r is an extreme whose NaNs and zeros are looked after apart. */
-static bool watched(const row_state *s, int r)
+static bool watched(const cg_row *s, int r)
 {
     return s->seen && cg_is_extreme(&s->p.reduces[r]);
 }
 
-static LLVMValueRef scratch_at(row_state *s, int t, LLVMValueRef at)
+static LLVMValueRef scratch_at(cg_row *s, int t, LLVMValueRef at)
 {
     cg_kernel *k = s->p.k;
 
     return cg_element(k->c, s->scratch[t], (ir_dtype)k->g->nodes[k->terms[t].node].type.dtype, at);
 }
 
-static void read_scratch(row_state *s, int pass, LLVMValueRef at)
+static void read_scratch(cg_row *s, int pass, LLVMValueRef at)
 {
     cg_kernel *k = s->p.k;
     const uint8_t *need = s->p.need + (size_t)pass * k->term_count;
@@ -62,24 +49,7 @@ static void read_scratch(row_state *s, int pass, LLVMValueRef at)
         }
 }
 
-static LLVMTypeRef words(const row_state *s)
-{
-    return cg_vector_of(s->p.k->c, LLVMInt32TypeInContext(s->p.k->c->ctx));
-}
-
-/* Takes up numerators v under k->mask: as words numbers from +0 up are in order, NaNs above all. */
-static void watch_numerators(row_state *s, LLVMValueRef v)
-{
-    cg_kernel *k = s->p.k;
-    cg *c = k->c;
-    LLVMTypeRef t = words(s);
-    LLVMValueRef both[2] = {s->least, LLVMBuildBitCast(c->b, v, t, "")};
-    LLVMValueRef next = cg_intrinsic(c, "llvm.umin", &t, 1, both, 2);
-
-    s->least = k->mask ? LLVMBuildSelect(c->b, k->mask, next, s->least, "") : next;
-}
-
-static void write_scratch(row_state *s, int pass, LLVMValueRef at)
+static void write_scratch(cg_row *s, int pass, LLVMValueRef at)
 {
     cg_kernel *k = s->p.k;
 
@@ -89,7 +59,7 @@ static void write_scratch(row_state *s, int pass, LLVMValueRef at)
             ir_dtype d = (ir_dtype)k->g->nodes[k->terms[t].node].type.dtype;
             LLVMValueRef v = cg_eval_term(k, t);
             if (t == s->numerator)
-                watch_numerators(s, v);
+                cg_row_watch(s, v);
             k->mask = NULL;
             cg_store_at(k, scratch_at(s, t, at), d, cg_i64(k->c, 0), 1, v);
             k->mask = mask;
@@ -97,7 +67,7 @@ static void write_scratch(row_state *s, int pass, LLVMValueRef at)
 }
 
 /* Stands at elements [at, at + lanes) of the run. */
-static void step_to(row_state *s, int pass, LLVMValueRef at, LLVMValueRef mask)
+static void step_to(cg_row *s, int pass, LLVMValueRef at, LLVMValueRef mask)
 {
     cg_kernel *k = s->p.k;
 
@@ -112,7 +82,7 @@ static void step_to(row_state *s, int pass, LLVMValueRef at, LLVMValueRef mask)
         read_scratch(s, pass, at);
 }
 
-static void store_outs(row_state *s, int pass)
+static void store_outs(cg_row *s, int pass)
 {
     cg_kernel *k = s->p.k;
 
@@ -125,7 +95,7 @@ static void store_outs(row_state *s, int pass)
 }
 
 /* The vector at `at`: partials number `slot` of every reduce of the pass, kept values, outs. */
-static void emit_vector(row_state *s, int pass, LLVMValueRef at, LLVMValueRef mask, int slot)
+static void emit_vector(cg_row *s, int pass, LLVMValueRef at, LLVMValueRef mask, int slot)
 {
     cg_kernel *k = s->p.k;
 
@@ -146,6 +116,8 @@ static void emit_vector(row_state *s, int pass, LLVMValueRef at, LLVMValueRef ma
             }
         }
     write_scratch(s, pass, at);
+    if (pass == s->p.passes - 1)
+        cg_row_take_up(s, at);
     store_outs(s, pass);
     k->mask = NULL;
 }
@@ -153,7 +125,7 @@ static void emit_vector(row_state *s, int pass, LLVMValueRef at, LLVMValueRef ma
 /* ---- finishing a pass ---- */
 
 /* The code from here on may use what this pass has reduced. */
-static void move_home(row_state *s)
+static void move_home(cg_row *s)
 {
     cg_kernel *k = s->p.k;
     LLVMBasicBlockRef here = LLVMGetInsertBlock(k->c->b);
@@ -163,7 +135,7 @@ static void move_home(row_state *s)
     k->home[CG_STAGE] = here;
 }
 
-static void finish_pass(row_state *s, int pass)
+static void finish_pass(cg_row *s, int pass)
 {
     cg_kernel *k = s->p.k;
 
@@ -184,7 +156,7 @@ static void finish_pass(row_state *s, int pass)
 /* ---- the two ways through a row ---- */
 
 /* What there is one of in a row. */
-static void store_row_outs(row_state *s)
+static void store_row_outs(cg_row *s)
 {
     cg_kernel *k = s->p.k;
 
@@ -196,7 +168,7 @@ static void store_row_outs(row_state *s)
             cg_store_scalar(k, s->p.outs[o].node, &s->p.row, cg_eval_scalar(k, s->p.outs[o].term));
 }
 
-static void emit_straight(row_state *s)
+static void emit_straight(cg_row *s)
 {
     cg_kernel *k = s->p.k;
     cg *c = k->c;
@@ -217,7 +189,7 @@ typedef struct watch_loop {
     cg_watch init, phi, now;
 } watch_loop;
 
-static void watch_open(row_state *s, const cg_loop *l, int r, watch_loop *w)
+static void watch_open(cg_row *s, const cg_loop *l, int r, watch_loop *w)
 {
     cg *c = s->p.k->c;
 
@@ -228,7 +200,7 @@ static void watch_open(row_state *s, const cg_loop *l, int r, watch_loop *w)
 }
 
 /* Vectors v - 1 and v, at once: few values are kept. */
-static void watch_pair(row_state *s, int r, int v, watch_loop *w)
+static void watch_pair(cg_row *s, int r, int v, watch_loop *w)
 {
     const LLVMValueRef *seen = &s->seen[r * s->vectors + v];
 
@@ -236,7 +208,7 @@ static void watch_pair(row_state *s, int r, int v, watch_loop *w)
 }
 
 /* The vectors become one, which is mended. */
-static void watch_close(row_state *s, const cg_loop *l, int r, const watch_loop *w)
+static void watch_close(cg_row *s, const cg_loop *l, int r, const watch_loop *w)
 {
     cg *c = s->p.k->c;
     const cg_reduce *e = &s->p.reduces[r];
@@ -252,7 +224,7 @@ static void watch_close(row_state *s, const cg_loop *l, int r, const watch_loop 
 }
 
 /* Whether vector i of all partials is carried around the loop of the pass. */
-static bool carries(const row_state *s, int i, int pass)
+static bool carries(const cg_row *s, int i, int pass)
 {
     int r = i / s->vectors;
 
@@ -260,7 +232,7 @@ static bool carries(const row_state *s, int i, int pass)
 }
 
 /* Whole groups of 64 elements, the vectors of partials carried around the loop. */
-static void emit_groups(row_state *s, int pass, int64_t main)
+static void emit_groups(cg_row *s, int pass, int64_t main)
 {
     cg_kernel *k = s->p.k;
     cg *c = k->c;
@@ -302,7 +274,7 @@ static void emit_groups(row_state *s, int pass, int64_t main)
 }
 
 /* One pass with partials in registers: groups of 64, then the rest of the run in a straight line. */
-static void emit_pass_registers(row_state *s, int pass)
+static void emit_pass_registers(cg_row *s, int pass)
 {
     cg *c = s->p.k->c;
     int64_t main = s->p.n / PARTIALS * PARTIALS;
@@ -315,7 +287,7 @@ static void emit_pass_registers(row_state *s, int pass)
 }
 
 /* Partials in memory: the vector of partials number (i mod 64) / lanes is read, updated and written back. */
-static void emit_vector_memory(row_state *s, int pass, LLVMValueRef at, LLVMValueRef mask)
+static void emit_vector_memory(cg_row *s, int pass, LLVMValueRef at, LLVMValueRef mask)
 {
     cg_kernel *k = s->p.k;
     cg *c = k->c;
@@ -334,11 +306,13 @@ static void emit_vector_memory(row_state *s, int pass, LLVMValueRef at, LLVMValu
             k->mask = mask;
         }
     write_scratch(s, pass, at);
+    if (pass == s->p.passes - 1)
+        cg_row_take_up(s, at);
     store_outs(s, pass);
     k->mask = NULL;
 }
 
-static void emit_pass_memory(row_state *s, int pass)
+static void emit_pass_memory(cg_row *s, int pass)
 {
     cg_kernel *k = s->p.k;
     cg *c = k->c;
@@ -362,7 +336,7 @@ static void emit_pass_memory(row_state *s, int pass)
                 cg_load_at(k, s->memory[r], s->p.reduces[r].dtype, cg_i64(c, (int64_t)v * c->lanes), 1);
 }
 
-static bool has_reduce(const row_state *s, int pass)
+bool cg_row_has_reduce(const cg_row *s, int pass)
 {
     for (int r = 0; r < s->p.reduce_count; r++)
         if (in_pass(s, r, pass))
@@ -371,7 +345,7 @@ static bool has_reduce(const row_state *s, int pass)
 }
 
 /* A pass that only stores: vectors, four at a time where the body is small. */
-static void emit_pass_store(row_state *s, int pass)
+static void emit_pass_store(cg_row *s, int pass)
 {
     cg_kernel *k = s->p.k;
     cg *c = k->c;
@@ -390,10 +364,10 @@ static void emit_pass_store(row_state *s, int pass)
 }
 
 /* Passes [from, to), and what comes after the last. */
-static void emit_passes(row_state *s, int from, int to)
+void cg_row_passes(cg_row *s, int from, int to)
 {
     for (int pass = from; pass < to; pass++) {
-        if (!has_reduce(s, pass))
+        if (!cg_row_has_reduce(s, pass))
             emit_pass_store(s, pass);
         else if (s->memory[0])
             emit_pass_memory(s, pass);
@@ -405,91 +379,18 @@ static void emit_passes(row_state *s, int from, int to)
         store_row_outs(s);
 }
 
-/* ---- quotients that are mended where nothing underflows ---- */
-
-/* One numerator, kept by a pass that holds its partials in registers, and one divisor. */
-static void find_quotients(row_state *s)
-{
-    const cg_kernel *k = s->p.k;
-
-    s->numerator = s->reciprocal = -1;
-    for (int t = 0; t < k->term_count; t++) {
-        const cg_term *e = &k->terms[t];
-        if (e->kind != CG_T_OP || e->way != CG_QUOTIENT)
-            continue;
-        bool other = s->numerator >= 0 && (s->numerator != e->x[0] || s->reciprocal != e->x[2]);
-        if (other || s->memory[0] || !s->scratch[e->x[0]] || !has_reduce(s, s->p.kept[e->x[0]] - 1)) {
-            s->numerator = -1;
-            return;
-        }
-        s->numerator = e->x[0];
-        s->reciprocal = e->x[2];
-    }
-}
-
-/* No numerator is below 2^-90, and the divisor is from 1/4 to 2^24, so that the remainder, a multiple
- * of 2^-138, is exact. */
-static LLVMValueRef nothing_underflows(row_state *s)
-{
-    cg_kernel *k = s->p.k;
-    cg *c = k->c;
-    LLVMTypeRef t = words(s), i32 = LLVMInt32TypeInContext(c->ctx), real = LLVMFloatTypeInContext(c->ctx);
-    LLVMValueRef least = cg_intrinsic(c, "llvm.vector.reduce.umin", &t, 1, &s->least, 1);
-    LLVMValueRef floor = LLVMConstInt(i32, (127 - 90) << 23, 0);
-    LLVMValueRef q = cg_eval_scalar(k, s->reciprocal);
-    LLVMValueRef few = LLVMBuildFCmp(c->b, LLVMRealOLE, q, LLVMConstReal(real, 4), "");
-    LLVMValueRef many = LLVMBuildFCmp(c->b, LLVMRealOGE, q, LLVMConstReal(real, 0x1p-24), "");
-    LLVMValueRef normal = LLVMBuildICmp(c->b, LLVMIntUGE, least, floor, "");
-
-    return LLVMBuildAnd(c->b, normal, LLVMBuildAnd(c->b, few, many, ""), "");
-}
-
-/* The passes from `pass` on, once with quotients mended and once with divisions; every row takes one of the
- * ways. */
-static void emit_both_ways(row_state *s, int pass)
-{
-    cg_kernel *k = s->p.k;
-    cg *c = k->c;
-    LLVMBasicBlockRef way[2], after, home[CG_DIMS];
-
-    LLVMValueRef mends = nothing_underflows(s);
-    for (int w = 0; w < 2; w++)
-        way[w] = LLVMAppendBasicBlockInContext(c->ctx, c->fn, w ? "mend" : "divide");
-    after = LLVMAppendBasicBlockInContext(c->ctx, c->fn, "");
-    memcpy(home, k->home, sizeof home);
-    LLVMBuildCondBr(c->b, mends, way[1], way[0]);
-    s->least = NULL;
-    for (int w = 1; w >= 0; w--) {
-        LLVMPositionBuilderAtEnd(c->b, way[w]);
-        memcpy(k->home, home, sizeof home);
-        cg_forget_level(k, 0);
-        for (int r = 0; r < s->p.reduce_count; r++)
-            if (s->p.reduces[r].pass < pass)
-                cg_seed_term(k, s->p.reduces[r].seed, s->result[r]);
-            else
-                memset(&s->acc[r * s->vectors], 0, (size_t)s->vectors * sizeof *s->acc);
-        k->mends_quotients = w == 1;
-        emit_passes(s, pass, s->p.passes);
-        LLVMBuildBr(c->b, after);
-    }
-    k->mends_quotients = false;
-    memcpy(k->home, home, sizeof home);
-    LLVMPositionBuilderAtEnd(c->b, after);
-}
-
-static void emit_looped(row_state *s)
+static void emit_looped(cg_row *s)
 {
     int first = s->numerator < 0 ? s->p.passes : s->p.kept[s->numerator];
 
-    s->least = s->numerator < 0 ? NULL : LLVMConstAllOnes(words(s));
-    emit_passes(s, 0, first);
+    cg_row_passes(s, 0, first);
     if (first < s->p.passes)
-        emit_both_ways(s, first);
+        cg_row_passes_both_ways(s, first);
 }
 
 /* ---- memory on the stack ---- */
 
-static void make_scratch(row_state *s)
+static void make_scratch(cg_row *s)
 {
     cg_kernel *k = s->p.k;
     int64_t padded = (s->p.n + 63) / 64 * 64, bytes = 0;
@@ -505,7 +406,7 @@ static void make_scratch(row_state *s)
 }
 
 /* Few vectors and a small body: no loops. */
-static bool is_straight(const row_state *s)
+static bool is_straight(const cg_row *s)
 {
     const cg_kernel *k = s->p.k;
     int64_t vectors = (s->p.n + k->c->lanes - 1) / k->c->lanes;
@@ -513,7 +414,7 @@ static bool is_straight(const row_state *s)
     return vectors <= 1 || (vectors <= MAX_STRAIGHT && (double)vectors * (s->p.flops + 8) <= 600);
 }
 
-static void emit_row(row_state *s)
+void cg_row_emit(cg_row *s)
 {
     move_home(s);
     if (s->straight)
@@ -522,30 +423,34 @@ static void emit_row(row_state *s)
         emit_looped(s);
 }
 
-static void emit_rows(row_state *s)
+static void emit_rows(cg_row *s)
 {
     cg_kernel *k = s->p.k;
     bool one = s->p.rows == 1;
+    int outer = s->p.outer - k->run;
+    double ns = 10 + (double)s->p.n * s->p.flops * 0.03 * 16 / cg_register_lanes(k->c);
 
-    k->units = s->p.rows;
-    k->grain =
-        one ? 0 : cg_grain(k->units, 10 + (double)s->p.n * s->p.flops * 0.03 * 16 / cg_register_lanes(k->c));
+    k->units = k->run ? s->p.rows / s->p.extent[outer] : s->p.rows;
+    k->grain = one ? 0 : cg_grain(k->units, ns * (double)(s->p.rows / k->units));
     for (int d = 0; d < CG_DIMS; d++)
-        k->level[d] = d < s->p.outer || d == CG_STAGE ? 0 : 1;
+        k->level[d] = d < outer ? 0 : d < s->p.outer || d == CG_STAGE ? k->run : k->run + 1;
     for (int d = 0; d < k->space.rank; d++)
         k->index[d] = cg_i64(k->c, 0);
     if (one) {
-        emit_row(s);
+        cg_row_emit(s);
         return;
     }
-    cg_odometer o = cg_units_open(k, s->p.extent, s->p.outer, k->begin, k->end);
-    emit_row(s);
+    cg_odometer o = cg_units_open(k, s->p.extent, outer, k->begin, k->end);
+    if (k->run)
+        cg_row_emit_block(s);
+    else
+        cg_row_emit(s);
     cg_units_close(k, &o);
 }
 
 void cg_emit_row(cg_kernel *k)
 {
-    row_state s = {.numerator = -1};
+    cg_row s = {.numerator = -1};
 
     if (!row_plan_make(&s.p, k)) {
         row_plan_free(&s.p);
@@ -560,7 +465,7 @@ void cg_emit_row(cg_kernel *k)
     s.straight = is_straight(&s);
     int copies = s.vectors * (s.p.flops > 24 ? 2 : 1);
     LLVMValueRef acc[(size_t)s.p.reduce_count * s.vectors + 1], memory[s.p.reduce_count + 1],
-        scratch[k->term_count + 1], result[s.p.reduce_count + 1];
+        scratch[k->term_count + 1], result[s.p.reduce_count + 1], sums[s.p.sum_count + 1];
     for (int i = 0; i < s.p.reduce_count * s.vectors; i++)
         acc[i] = NULL;
     for (int r = 0; r <= s.p.reduce_count; r++)
@@ -571,6 +476,11 @@ void cg_emit_row(cg_kernel *k)
     s.result = result;
     s.memory = memory;
     s.scratch = scratch;
+    s.sums = sums;
+    if (!cg_row_make_sums(&s)) {
+        row_plan_free(&s.p);
+        return;
+    }
     if (s.straight) {
         k->banks = (int)((s.p.n + k->c->lanes - 1) / k->c->lanes);
         for (int d = s.p.outer; d < k->space.rank; d++)
@@ -579,7 +489,7 @@ void cg_emit_row(cg_kernel *k)
         make_scratch(&s);
         for (int r = 0; r < s.p.reduce_count && (copies > 8 || s.p.reduce_count * s.vectors > 24); r++)
             memory[r] = cg_stack(k, s.p.reduces[r].dtype, PARTIALS);
-        find_quotients(&s);
+        cg_row_find_quotients(&s);
     }
     emit_rows(&s);
     row_plan_free(&s.p);

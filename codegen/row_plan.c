@@ -55,6 +55,24 @@ void cg_dot_maps(const cg_kernel *k, const ir_node *dot, ir_map *lhs, ir_map *rh
 
 /* ---- reduces and outs ---- */
 
+/* A reduce over the rows of a block, which is an out too. */
+static bool add_sum(row_plan *p, ir_ref r)
+{
+    cg_kernel *k = p->k;
+    const ir_node *n = &k->g->nodes[r];
+    cg_reduce *e = &p->sums[p->sum_count++];
+
+    *e = (cg_reduce){.node = r,
+                     .op = n->op,
+                     .dtype = (ir_dtype)n->type.dtype,
+                     .seed = -1,
+                     .x = {-1, -1},
+                     .contract = true};
+    e->x[0] = cg_term_of(k, n->x[0], &p->full);
+    cg_store_term(k, r, &p->block);
+    return !k->failed;
+}
+
 static bool add_reduce(row_plan *p, ir_ref r)
 {
     cg_kernel *k = p->k;
@@ -81,14 +99,21 @@ static bool find_reduces(row_plan *p)
 
     p->reduces = calloc((size_t)k->k->node_count + 1, sizeof *p->reduces);
     p->outs = calloc((size_t)k->k->out_count + 1, sizeof *p->outs);
-    if (!p->reduces || !p->outs)
+    p->sums = calloc((size_t)k->k->node_count + 1, sizeof *p->sums);
+    if (!p->reduces || !p->outs || !p->sums)
         return cg_fail(k, IR_ENOMEM, "out of memory") == IR_OK;
     for (int i = 0; i < k->k->node_count; i++) {
-        ir_class cls = ir_ops[k->g->nodes[k->k->nodes[i]].op].cls;
-        if ((cls == IR_REDUCE || cls == IR_CONTRACT) && !add_reduce(p, k->k->nodes[i]))
+        const ir_node *n = &k->g->nodes[k->k->nodes[i]];
+        ir_class cls = ir_ops[n->op].cls;
+        bool sum = cls == IR_REDUCE && ir_reduces_rows(n, &k->g->nodes[n->x[0]].type);
+        if (sum ? !add_sum(p, k->k->nodes[i])
+                : (cls == IR_REDUCE || cls == IR_CONTRACT) && !add_reduce(p, k->k->nodes[i]))
             return false;
     }
     for (int i = 0; i < k->k->out_count; i++) {
+        const ir_node *n = &k->g->nodes[k->k->outs[i]];
+        if (ir_ops[n->op].cls == IR_REDUCE && ir_reduces_rows(n, &k->g->nodes[n->x[0]].type))
+            continue;
         row_out *o = &p->outs[p->out_count++];
         o->node = k->k->outs[i];
         o->full = ir_type_elements(&k->g->nodes[o->node].type) == p->rows * p->n && p->n > 1;
@@ -132,6 +157,9 @@ static bool set_passes(row_plan *p)
         if (e->full && e->pass >= p->passes)
             p->passes = e->pass + 1;
     }
+    for (int i = 0; i < p->sum_count; i++)
+        if (pass[p->sums[i].x[0]] >= p->passes)
+            p->passes = pass[p->sums[i].x[0]] + 1;
     for (int o = 0; o < p->out_count; o++)
         if (p->outs[o].full && full == 1)
             p->outs[o].pass = p->passes - 1;
@@ -148,6 +176,9 @@ static void add_roots(const row_plan *p, int pass, uint8_t *need)
     for (int o = 0; o < p->out_count; o++)
         if (p->outs[o].full && p->outs[o].pass == pass)
             need[p->outs[o].term] = 1;
+    for (int i = 0; i < p->sum_count; i++)
+        if (pass == p->passes - 1)
+            need[p->sums[i].x[0]] = 1;
 }
 
 /* What it costs to compute a term again from loads, along the run only. */
@@ -213,6 +244,7 @@ bool row_plan_make(row_plan *p, cg_kernel *k)
     *p = (row_plan){.k = k, .outer = k->space.rank - k->inner, .n = 1, .rows = 1};
     p->full = cg_map_over(k, 0, k->space.rank);
     p->row = cg_map_over(k, 0, p->outer);
+    p->block = ir_kernel_block_map(&k->space, k->inner, k->run);
     for (int d = 0; d < k->space.rank; d++) {
         p->extent[d] = k->space.extent[d];
         *(d < p->outer ? &p->rows : &p->n) *= p->extent[d];
@@ -223,13 +255,14 @@ bool row_plan_make(row_plan *p, cg_kernel *k)
         return false;
     if (p->passes > 250)
         return cg_fail(k, IR_EUNSUPPORTED, "too many dependent reductions") == IR_OK;
-    cg_collapse(k, 0, p->outer, p->extent);
+    cg_collapse(k, 0, p->outer - k->run, p->extent);
     return true;
 }
 
 void row_plan_free(row_plan *p)
 {
     free(p->reduces);
+    free(p->sums);
     free(p->outs);
     free(p->need);
     free(p->kept);

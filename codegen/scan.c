@@ -244,14 +244,14 @@ static void emit_blocks(const scan *s)
 
     for (int v = 0; v < s->vectors; v++)
         before[v] = neutral;
-    if (s->rows <= CG_ROW_BLOCK) {
+    if (s->rows <= IR_ROW_BLOCK) {
         emit_block(s, cg_i64(c, 0), rows, before);
         return;
     }
-    cg_loop l = cg_loop_open(c, cg_i64(c, 0), rows, CG_ROW_BLOCK, "block");
+    cg_loop l = cg_loop_open(c, cg_i64(c, 0), rows, IR_ROW_BLOCK, "block");
     for (int v = 0; v < s->vectors; v++)
         next[v] = before[v] = cg_carry(c, &l, neutral);
-    LLVMValueRef end = LLVMBuildAdd(c->b, l.index, cg_i64(c, CG_ROW_BLOCK), "");
+    LLVMValueRef end = LLVMBuildAdd(c->b, l.index, cg_i64(c, IR_ROW_BLOCK), "");
     LLVMValueRef less = LLVMBuildICmp(c->b, LLVMIntSLT, end, rows, "");
     emit_block(s, l.index, LLVMBuildSelect(c->b, less, end, rows, ""), next);
     cg_loop_close(c, &l);

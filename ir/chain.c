@@ -65,7 +65,7 @@ static int outer_dims(const ir_graph *g, const ir_kernel *k, const ir_map *space
     const ir_node *root = &g->nodes[k->root];
     switch (k->kind) {
     case IR_K_LOOP: return root->op == IR_pad || root->op == IR_concat ? 0 : space->rank - 1;
-    case IR_K_ROW: return space->rank - inner;
+    case IR_K_ROW: return run ? 0 : space->rank - inner; /* blocks of rows have no slices */
     case IR_K_OUTER: return space->rank - inner - run;
     case IR_K_CONTRACT: return product_dims(g, root);
     default: return 0;

@@ -105,6 +105,30 @@ static ir_map tree_space(const ir_graph *g, const ir_node *dot, int *inner, ir_m
     return space;
 }
 
+bool ir_reduces_rows(const ir_node *n, const ir_type *x)
+{
+    return ir_ops[n->op].cls == IR_REDUCE && n->attrs->n > 0 &&
+           n->attrs->axes[n->attrs->n - 1] != x->rank - 1;
+}
+
+static bool reduces_rows(const ir_graph *g, ir_ref r)
+{
+    const ir_node *n = &g->nodes[r];
+
+    return ir_ops[n->op].cls == IR_REDUCE && ir_reduces_rows(n, &g->nodes[n->x[0]].type);
+}
+
+/* The node whose operand has the dims of the iteration space: a reduce over rows needs its blocks apart. */
+static const ir_node *space_of(const ir_graph *g, const ir_kernel *k)
+{
+    for (int i = 0; k->kind == IR_K_ROW && i < k->node_count; i++) {
+        if (reduces_rows(g, k->nodes[i])) {
+            return &g->nodes[k->nodes[i]];
+        }
+    }
+    return &g->nodes[k->root];
+}
+
 ir_map ir_kernel_space(const ir_graph *g, const ir_kernel *k, int *inner, int *run)
 {
     const ir_node *root = &g->nodes[k->root];
@@ -118,32 +142,26 @@ ir_map ir_kernel_space(const ir_graph *g, const ir_kernel *k, int *inner, int *r
         return tree_space(g, root, inner, &lhs, &rhs);
     }
     if (k->kind == IR_K_ROW || k->kind == IR_K_OUTER) {
-        const ir_type *x = &g->nodes[root->x[0]].type;
+        const ir_node *n = space_of(g, k);
+        const ir_type *x = &g->nodes[n->x[0]].type;
 
-        if (k->kind == IR_K_ROW) {
+        if (k->kind == IR_K_ROW && n == root) {
             *inner = root->attrs->n;
-        } else if (root->attrs->n > 0) {
-            *run = root->attrs->n;
-            *inner = x->rank - 1 - root->attrs->axes[root->attrs->n - 1];
+        } else if (n->attrs->n > 0) {
+            *run = n->attrs->n;
+            *inner = x->rank - 1 - n->attrs->axes[n->attrs->n - 1];
         }
         return ir_map_identity(x);
     }
     return ir_map_identity(&root->type);
 }
 
-ir_map ir_kernel_row_map(const ir_kernel *k, const ir_map *space, int inner, int run)
+/* Row-major over the dims of the space but [first, first + count), along which it does not move. */
+static ir_map map_without(const ir_map *space, int first, int count)
 {
     ir_map m = *space;
-    int first = m.rank, count = 0;
     int64_t s = 1;
 
-    if (k->kind == IR_K_ROW) {
-        first = m.rank - inner;
-        count = inner;
-    } else if (k->kind == IR_K_OUTER) {
-        first = m.rank - inner - run;
-        count = run;
-    }
     for (int j = m.rank - 1; j >= 0; j--) {
         bool reduced = j >= first && j < first + count;
 
@@ -151,6 +169,20 @@ ir_map ir_kernel_row_map(const ir_kernel *k, const ir_map *space, int inner, int
         s *= reduced ? 1 : m.extent[j];
     }
     return m;
+}
+
+ir_map ir_kernel_row_map(const ir_kernel *k, const ir_map *space, int inner, int run)
+{
+    switch (k->kind) {
+    case IR_K_ROW: return map_without(space, space->rank - inner, inner);
+    case IR_K_OUTER: return ir_kernel_block_map(space, inner, run);
+    default: return map_without(space, 0, 0);
+    }
+}
+
+ir_map ir_kernel_block_map(const ir_map *space, int inner, int run)
+{
+    return map_without(space, space->rank - inner - run, run);
 }
 
 /* ---- the walk ---------------------------------------------------------------------------------------- */
@@ -166,7 +198,7 @@ typedef struct walk {
     const ir_kernel *k;
     ir_map_visit *visit; /* or NULL */
     void *user;
-    ir_map space, row;
+    ir_map space, row, block; /* block: of a ROW's reduces over rows */
     int inner, run;
     bool producing; /* OUTER: below the operand of a reduce, where no reduce may be read */
     pair *pairs;    /* every pair seen */
@@ -270,7 +302,7 @@ static uint32_t find_pair(walk *w, ir_ref r, bool load, const ir_map *m)
 }
 
 /* Asks for a pair; false when there are too many or out of memory. */
-static bool push(walk *w, ir_ref r, bool load, const ir_map *m)
+static bool ask(walk *w, ir_ref r, bool load, const ir_map *m)
 {
     uint32_t p = find_pair(w, r, load, m);
 
@@ -291,6 +323,14 @@ static bool push(walk *w, ir_ref r, bool load, const ir_map *m)
         w->stack[w->depth++] = p;
     }
     return true;
+}
+
+/* What the kernel reduces over its rows is stored, and read by nobody here: other rows are still to come. */
+static bool push(walk *w, ir_ref r, bool load, const ir_map *m)
+{
+    bool row = w->k->kind == IR_K_ROW && reduces_rows(w->g, r);
+
+    return row && ir_refs_hold(w->k->nodes, w->k->node_count, r) ? fail_at(w, r) : ask(w, r, load, m);
 }
 
 /* An operand that must lie in memory.  It may be listed for other uses, but not computed by this kernel. */
@@ -315,14 +355,21 @@ static bool push_whole(walk *w, ir_ref r)
     return push_memory(w, r, &m);
 }
 
+/* Do both reduce the same axes of operands of one shape? */
+static bool reduce_alike(const ir_graph *g, const ir_node *a, const ir_node *b)
+{
+    return a->attrs->n == b->attrs->n && memcmp(a->attrs->axes, b->attrs->axes, a->attrs->n) == 0 &&
+           ir_shape_eq(&g->nodes[a->x[0]].type, &g->nodes[b->x[0]].type);
+}
+
 static bool push_reduce(walk *w, ir_ref r, const ir_node *n, const ir_map *m)
 {
     const ir_node *root = &w->g->nodes[w->k->root];
+    bool rows = w->k->kind == IR_K_ROW && reduces_rows(w->g, r);
 
     if ((w->k->kind != IR_K_ROW && w->k->kind != IR_K_OUTER) || w->producing || root->op == IR_dot_general ||
-        !ir_map_eq(m, &w->row) || n->attrs->n != root->attrs->n ||
-        memcmp(n->attrs->axes, root->attrs->axes, n->attrs->n) != 0 ||
-        !ir_shape_eq(&w->g->nodes[n->x[0]].type, &w->g->nodes[root->x[0]].type)) {
+        !ir_map_eq(m, rows ? &w->block : &w->row) ||
+        !reduce_alike(w->g, n, rows ? space_of(w->g, w->k) : root)) {
         return fail_at(w, r);
     }
     return push(w, n->x[0], false, &w->space);
@@ -411,7 +458,7 @@ static bool push_operands(walk *w, ir_ref r, const ir_map *m)
 /* Evaluates node r at m with all it needs. */
 static bool evaluate(walk *w, ir_ref r, const ir_map *m)
 {
-    if (!push(w, r, false, m)) {
+    if (!ask(w, r, false, m)) {
         return false;
     }
     while (w->depth > 0) {
@@ -474,8 +521,35 @@ static bool out_map(const walk *w, ir_ref out, ir_map *m)
         *m = w->row;
         return count == rows;
     }
+    if (w->k->kind == IR_K_ROW && reduces_rows(w->g, out)) {
+        *m = w->block;
+        return true;
+    }
     *m = count == full ? w->space : w->row;
     return count == full || count == rows;
+}
+
+/* Where a ROW reduces over rows: whole blocks of them, of the runs that the root reduces. */
+static bool blocks_fit(const walk *w)
+{
+    const ir_node *root = &w->g->nodes[w->k->root], *n = space_of(w->g, w->k);
+    int64_t inner = 1, run = 1, rows;
+
+    if (n == root) {
+        return true;
+    }
+    if (root->op == IR_dot_general || w->run != 1) {
+        return false;
+    }
+    rows = w->space.extent[w->space.rank - w->inner - 1];
+    for (int j = w->space.rank - w->inner; j < w->space.rank; j++) {
+        inner *= w->space.extent[j];
+    }
+    for (int i = 0; i < root->attrs->n; i++) {
+        run *= w->g->nodes[root->x[0]].type.dims[root->attrs->axes[i]];
+    }
+    return inner == run && rows > 1 && rows <= IR_ROW_BLOCK &&
+           map_elements(&w->space) == ir_type_elements(&w->g->nodes[root->x[0]].type);
 }
 
 static bool walk_outs(walk *w)
@@ -514,7 +588,8 @@ bool ir_kernel_check(const ir_graph *g, const ir_kernel *k, ir_map_visit *visit,
     if (ok) {
         w.space = ir_kernel_space(g, k, &w.inner, &w.run);
         w.row = ir_kernel_row_map(k, &w.space, w.inner, w.run);
-        ok = w.space.rank >= 0 && walk_outs(&w);
+        w.block = ir_kernel_block_map(&w.space, w.inner, w.run);
+        ok = w.space.rank >= 0 && (k->kind != IR_K_ROW || blocks_fit(&w)) && walk_outs(&w);
     }
     if (fault) {
         *fault = ok ? IR_NONE : w.fault;

@@ -6,22 +6,30 @@
  * composed map, and a node that is not in the kernel is loaded from its buffer at the map.  So views cost
  * nothing and a value may be computed at several maps.
  *
- *   kind      iteration space                         what it holds
- *   LOOP      dims of the root                        pointwise and view nodes; outs have the root's element
- * order. A root of op `pad` is stored: zero fill, then its operand's space is written with strides (the
- * iteration space is the operand's); of op `concat`: every operand's space in turn is written to its place
- *   ROW       outer dims x one inner run of L         reduces over the inner
- * run (rule 4: 64 partials), products by the tree (m*n < 64) along k, nodes of the full shape and of the row
- * shape OUTER     A x R x C, reduced over R               sums (rule 4: blocks of 512 rows), max, min over an
- * outer run; producers on A x R x C, consumers on A x C CONTRACT  batch x m x n (k inside)                one
- * dot_general (m*n >= 64, or in lanes: ir_dot_lanes) and pointwise consumers of its result INDEX     dims of
- * the root one op of class INDEX, alone
+ * LOOP: over the dims of the root; pointwise and view nodes.  All outs have the root's order of elements.  A
+ * root of op `pad` is stored: zero fill, then its operand's space is written with strides (the iteration
+ * space is the operand's); of op `concat`: every operand's space in turn is written to its place.
  *
- * Two reduces of one ROW or OUTER kernel share the same operand shape and axes.  Reduces with several runs
+ * ROW: over outer dims x one inner run; reduces over the inner run (rule 4: 64 partials), products by the
+ * tree (m*n < 64) along k, nodes of the full shape and of the row shape.  Reduces over rows may go along:
+ * over whole blocks of up to IR_ROW_BLOCK rows each, of values of the full shape; they are stored, A x inner
+ * run, and not read by the kernel, which takes its rows block by block then.
+ *
+ * OUTER: over A x R x C, reduced over R; sums (rule 4: blocks of IR_ROW_BLOCK rows), max, min over an outer
+ * run; producers on A x R x C, consumers on A x C.
+ *
+ * CONTRACT: over batch x m x n (k inside); one dot_general (m*n >= 64, or in lanes: ir_dot_lanes) and
+ * pointwise consumers of its result.
+ *
+ * INDEX: over the dims of the root; one op of class INDEX, alone.
+ *
+ * Reduces of one kernel along the same run share the same operand shape and axes.  Reduces with several runs
  * are split into one-run reduces before fuse (passes/simplify: exact by rule 4).  A CONTRACT may list the
  * convert that makes its right side of 16-bit values, which it then reads (ir_dot_source). */
 #ifndef TANDEM_IR_KERNEL_H
 #define TANDEM_IR_KERNEL_H
+
+enum { IR_ROW_BLOCK = 512 }; /* rows of a block of a sum over rows, steps of one of a scan (rules 4 and 13) */
 
 typedef enum { IR_K_LOOP, IR_K_ROW, IR_K_OUTER, IR_K_CONTRACT, IR_K_INDEX, IR_K_COUNT } ir_kernel_kind;
 

@@ -46,6 +46,11 @@ bool ir_is_immediate(const ir_node *n);
  * OUTER: A dims, R dims, C dims with *inner = number of C dims and *run = number of R dims.  CONTRACT: result
  * dims. */
 ir_map ir_kernel_space(const ir_graph *g, const ir_kernel *k, int *inner, int *run);
+/* Of a ROW kernel with reduces over rows the dims are their operand's: A dims, 1 R dim, then the inner dims;
+ * *run = 1.  Their results lie at ir_kernel_block_map: row-major over A and the inner dims. */
+ir_map ir_kernel_block_map(const ir_map *space, int inner, int run);
+/* n, whose operand has type x, is a reduce that does not end at the last axis. */
+bool ir_reduces_rows(const ir_node *n, const ir_type *x);
 /* Where the row-shaped values of a ROW or OUTER kernel lie: row-major over the dims that are not reduced,
  * stride 0 along the others.  For other kinds the identity. */
 ir_map ir_kernel_row_map(const ir_kernel *k, const ir_map *space, int inner, int run);

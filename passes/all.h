@@ -12,6 +12,7 @@ pass_fn pass_cse;              /* cse.c       equal nodes become one            
 pass_fn pass_dce;              /* dce.c       unused nodes go                                  */
 pass_fn pass_pack;             /* pack.c      constant weights in the order in which they are read */
 pass_fn pass_remat;            /* remat.c     values computed again to fit a memory budget       */
+pass_fn pass_block;            /* block.c     sums over many rows in blocks, taken along with the rows */
 pass_fn pass_fuse;             /* fuse.c      kernels                                          */
 pass_fn pass_chain;            /* chain.c     kernels that run slice by slice, together            */
 pass_fn pass_plan;             /* plan.c      arena, aliases                                   */

@@ -131,14 +131,13 @@ ir_status pass_fuse(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref 
     fuse f;
     bool ok;
 
-    (void)pc;
     if (pass_copy_graph(in, out, map) != IR_OK) {
         return out->error.status;
     }
     if (IR_PLANTED("fuse") && out->output_count > 1) {
         out->outputs[0].value = out->outputs[1].value;
     }
-    ok = fuse_open(&f, in, &e) && fuse_merge_all(&f) && fuse_recompute(&f) && fuse_order(&f) &&
+    ok = fuse_open(&f, in, pc, &e) && fuse_merge_all(&f) && fuse_recompute(&f) && fuse_order(&f) &&
          write_kernels(&f, out);
     ir_arena_free(f.mem);
     return ok ? IR_OK : ir_fail(&out->error, e.status ? e.status : IR_ENOMEM, "%s", e.text);

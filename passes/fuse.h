@@ -12,6 +12,7 @@
 #include "ir/arena.h"
 #include "ir/ir.h"
 #include "ir/map.h"
+#include "passes/passes.h"
 
 enum { FUSE_MAX_NODES = 256, FUSE_MAX_OUTS = 12 };
 
@@ -32,6 +33,7 @@ typedef struct fuse_group {
 typedef struct fuse {
     const ir_graph *g;
     ir_error *err;
+    const pass_context *pc;
     ir_arena *mem;
     uint8_t *role;
     bool *stored;       /* an output, assigned, or read as a whole by a product or index kernel */
@@ -57,7 +59,7 @@ ir_ref fuse_memory_base(const fuse *f, ir_ref r); /* below the reshapes that sha
 
 /* fuse_group.c */
 /* roles, edges, one group per owned node */
-bool fuse_open(fuse *f, const ir_graph *g, ir_error *err);
+bool fuse_open(fuse *f, const ir_graph *g, const pass_context *pc, ir_error *err);
 /* These nodes, which were owned, are FREE: new arrays of edges, so that the old ones can be put back. */
 bool fuse_edges_without(fuse *f, const ir_ref *freed, int count);
 bool fuse_out_of_memory(fuse *f);
@@ -75,6 +77,9 @@ static inline double fuse_weight(const fuse *f, ir_ref r)
 
 /* fuse_merge.c */
 bool fuse_merge_all(fuse *f);
+/* Does it pay to reduce a value of so many bytes over blocks of rows where its rows, of so many columns, are
+ * gone through anyway?  A block is the smallest share of the kernel's work then. */
+bool fuse_blocks_pay(const pass_context *pc, int64_t blocks, int64_t columns, size_t bytes);
 /* fuse_recompute.c */
 bool fuse_recompute(fuse *f);
 /* fuse_order.c */

@@ -298,7 +298,7 @@ static bool check_root(fuse *f, ir_kernel *k, bool costs, ir_ref *fault)
         c.space *= (double)space.extent[j];
     }
     c.run_first = space.rank - inner - run;
-    c.run_end = c.run_first + run;
+    c.run_end = c.run_first + (k->kind == IR_K_OUTER ? run : 0);
     f->stamp++;
     if (!ir_kernel_check(f->g, k, count_evaluation, &c, fault)) {
         return false;
@@ -363,8 +363,7 @@ static bool group_of_node(fuse *f, ir_ref r, fuse_group *m)
                     r);
             return false;
         }
-        m->kind =
-            n->attrs->axes[n->attrs->n - 1] == f->g->nodes[n->x[0]].type.rank - 1 ? IR_K_ROW : IR_K_OUTER;
+        m->kind = ir_reduces_rows(n, &f->g->nodes[n->x[0]].type) ? IR_K_OUTER : IR_K_ROW;
         break;
     default: m->kind = IR_K_LOOP; m->anchor = IR_NONE;
     }
@@ -406,9 +405,9 @@ static bool allocate(fuse *f)
 #undef TAKE
 }
 
-bool fuse_open(fuse *f, const ir_graph *g, ir_error *err)
+bool fuse_open(fuse *f, const ir_graph *g, const pass_context *pc, ir_error *err)
 {
-    *f = (fuse){.g = g, .err = err, .mem = ir_arena_new()};
+    *f = (fuse){.g = g, .err = err, .pc = pc, .mem = ir_arena_new()};
     if (!f->mem || !allocate(f)) {
         return fuse_out_of_memory(f);
     }

@@ -165,13 +165,37 @@ static double saving(fuse *f, uint32_t a, uint32_t b)
 
 /* ---- legality ---------------------------------------------------------------------------------------- */
 
+/* Sums of MOST_COLUMNS are a part of a first-level cache. */
+enum { LEAST_BLOCKS = 4, MOST_COLUMNS = 4096, LEAST_BLOCKED_BYTES = 4 << 20 };
+
+bool fuse_blocks_pay(const pass_context *pc, int64_t blocks, int64_t columns, size_t bytes)
+{
+    return columns <= MOST_COLUMNS &&
+           (pc->any_blocks ||
+            (blocks >= LEAST_BLOCKS && blocks >= 2 * (int64_t)pc->threads && bytes >= LEAST_BLOCKED_BYTES));
+}
+
+/* May the OUTER group of reduce n go along with a ROW group?  The walk says whether their rows are the same.
+ */
+static bool goes_with_rows(const fuse *f, const ir_node *n)
+{
+    const ir_type *x = &f->g->nodes[n->x[0]].type;
+    int64_t blocks = 1;
+
+    for (int i = 0; i < n->attrs->axes[0]; i++) {
+        blocks *= x->dims[i];
+    }
+    return blocks > 0 &&
+           fuse_blocks_pay(f->pc, blocks, ir_type_elements(&n->type) / blocks, ir_type_bytes(x));
+}
+
 static bool kinds_merge(const fuse *f, const fuse_group *a, const fuse_group *b, fuse_group *out)
 {
     const ir_node *x, *z;
+    bool first = a->anchor != IR_NONE && (a->kind == IR_K_ROW || b->anchor == IR_NONE || b->kind != IR_K_ROW);
 
-    *out = (fuse_group){.traffic = -1,
-                        .kind = a->anchor != IR_NONE ? a->kind : b->kind,
-                        .anchor = a->anchor != IR_NONE ? a->anchor : b->anchor};
+    *out = (fuse_group){
+        .traffic = -1, .kind = first ? a->kind : b->kind, .anchor = first ? a->anchor : b->anchor};
     if (a->count + b->count > FUSE_MAX_NODES || a->kind == IR_K_INDEX || b->kind == IR_K_INDEX) {
         return false;
     }
@@ -180,7 +204,11 @@ static bool kinds_merge(const fuse *f, const fuse_group *a, const fuse_group *b,
     }
     x = &f->g->nodes[a->anchor];
     z = &f->g->nodes[b->anchor];
-    return a->kind == b->kind && ir_ops[x->op].cls == IR_REDUCE && ir_ops[z->op].cls == IR_REDUCE &&
+    if (a->kind != b->kind) {
+        return (a->kind == IR_K_ROW && b->kind == IR_K_OUTER && goes_with_rows(f, z)) ||
+               (a->kind == IR_K_OUTER && b->kind == IR_K_ROW && goes_with_rows(f, x));
+    }
+    return ir_ops[x->op].cls == IR_REDUCE && ir_ops[z->op].cls == IR_REDUCE &&
            ir_shape_eq(&f->g->nodes[x->x[0]].type, &f->g->nodes[z->x[0]].type) &&
            x->attrs->n == z->attrs->n && memcmp(x->attrs->axes, z->attrs->axes, x->attrs->n) == 0;
 }

@@ -17,6 +17,7 @@ typedef struct pass_context {
     size_t memory_budget; /* the most bytes of arena a plan may take; 0: any */
     int threads;          /* that the program is to run on; up to 1: one */
     size_t chain_slice;   /* for tests: any chain will do, in slices of so many bytes; 0: what pays */
+    bool any_blocks; /* for tests: any blocks of rows are reduced along with the rows, not only what pays */
 } pass_context;
 
 /* Rewrites `in` into the empty graph `out`; map[ref in in] = ref in out or IR_NONE.  Inputs, variables,

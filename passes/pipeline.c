@@ -17,6 +17,7 @@ const pass_info pass_pipeline[] = {
     {"dce", "unused nodes go", pass_dce},
     {"pack", "constant weights of products laid out as kernels read them", pass_pack},
     {"remat", "values computed again to fit the memory budget", pass_remat},
+    {"block", "sums over many rows in blocks, taken along with the rows", pass_block},
     {"fuse", "nodes grouped into kernels", pass_fuse},
     {"chain", "kernels that pass big values on run together, slice by slice", pass_chain},
     {"plan", "buffers placed in one arena", pass_plan},

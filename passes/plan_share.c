@@ -14,6 +14,15 @@
 
 /* ---- may out v of the kernel last walked overwrite what it reads? -------------------------------------- */
 
+/* A reduce of a ROW kernel that goes over rows: it takes up each row's elements in the last pass, before that
+ * stores there. */
+static bool reduces_rows(const plan *p, ir_ref r)
+{
+    const ir_node *n = &p->g->nodes[r];
+
+    return ir_ops[n->op].cls == IR_REDUCE && ir_reduces_rows(n, &p->g->nodes[n->x[0]].type);
+}
+
 static bool depends_on_all_reduces(const plan *p, ir_ref v)
 {
     const ir_graph *g = p->g;
@@ -32,7 +41,7 @@ static bool depends_on_all_reduces(const plan *p, ir_ref v)
                 needed[at] |= k->nodes[at] == n->x[j];
             }
         }
-        all &= needed[i] || ir_ops[n->op].cls != IR_REDUCE;
+        all &= needed[i] || ir_ops[n->op].cls != IR_REDUCE || reduces_rows(p, k->nodes[i]);
     }
     ir_mem_free(needed);
     return all;
@@ -67,6 +76,9 @@ static int forbidden(const plan *p, ir_ref v)
     case IR_K_CONTRACT: return PLAN_NOT_FULL;
     case IR_K_OUTER: return PLAN_NOT_ROW;
     case IR_K_ROW: /* several passes over a row: only what is certainly stored in the last one */
+        if (reduces_rows(p, v)) { /* stored between rows */
+            return -1;
+        }
         if (elements(p, v) == full) {
             return full_outs == 1 && depends_on_all_reduces(p, v) ? PLAN_NOT_FULL : -1;
         }

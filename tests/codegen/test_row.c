@@ -281,6 +281,41 @@ static void test_nan_behind_the_end(void **state)
     }
 }
 
+/* v [blocks * rows, n] reduced over the rows of each block. */
+static ir_val over_rows(ir_graph *g, ir_op op, ir_val v, int64_t blocks, int64_t rows)
+{
+    const ir_type *t = g->sink.type(&g->sink, v);
+    int64_t dims[] = {blocks, rows, t->dims[1]};
+
+    return ir_e_reduce(&g->sink, op, ir_e_reshape(&g->sink, v, 3, dims), (const int[]){1}, 1, false);
+}
+
+/* The softmax of x, its own sums over the rows of each block, and others' beside it; `full`: with the softmax
+ * itself, so that rows are stored too. */
+static void test_blocks_of_rows(void **state)
+{
+    static const int64_t blocks[] = {2, 5, 1}, rows[] = {7, 3, 40};
+
+    (void)state;
+    for (int i = 0; i < LENGTHS * 4; i += 5) {
+        ir_dtype d = i % 3 ? IR_DT_f32 : IR_DT_f64;
+        int64_t a = blocks[i % 3], r = rows[i % 3], n = lengths[i / 4];
+        bool full = i & 1;
+        ir_graph *g = graph();
+        ir_val x = test_input(g, "x", TEST_TYPE(d, a * r, n)), z = test_input(g, "z", TEST_TYPE(d, a * r, n));
+        ir_val m = reduce_last(g, IR_reduce_max, x, 1);
+        ir_val e = ir_e_exp(&g->sink, ir_e_sub(&g->sink, x, like(g, m, x)));
+        ir_val y = ir_e_div(&g->sink, e, like(g, reduce_last(g, IR_reduce_sum, e, 1), x));
+        if (full)
+            test_output(g, y);
+        test_output(g, over_rows(g, IR_reduce_sum, ir_e_mul(&g->sink, y, z), a, r));
+        test_output(g, over_rows(g, IR_reduce_sum, z, a, r));
+        test_output(g, over_rows(g, IR_reduce_max, x, a, r));
+        test_one_kernel(g, IR_K_ROW, reduce_of(g, m));
+        test_check(g, i & 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_extrema_of_zeros),
         cmocka_unit_test(test_softmax),
         cmocka_unit_test(test_quotients),
+        cmocka_unit_test(test_blocks_of_rows),
         cmocka_unit_test(test_norm),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_uneven),

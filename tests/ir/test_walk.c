@@ -106,6 +106,45 @@ static void test_other_rows_are_refused(void **state)
     ir_graph_free(g);
 }
 
+/* The rows of x less their maxima, and a sum over the rows of each of `blocks`; `read`: taken from x too. */
+static bool walk_blocks(int64_t blocks, int64_t rows, int64_t n, bool read)
+{
+    const int64_t dims[] = {12, 5}, keep[] = {12, 1}, cut[] = {blocks, rows, n}, spread[] = {blocks, 1, n};
+    const int last = 1;
+    ir_val x, m, y, sum;
+    ir_graph *g = graph_with(dims, 2, &x);
+    ir_ref nodes[16], outs[2], fault;
+    ir_kernel k = {.kind = IR_K_ROW, .nodes = nodes, .outs = outs, .out_count = 2};
+
+    m = ir_e_reduce(&g->sink, IR_reduce_max, x, &last, 1, false);
+    y = ir_e_sub(&g->sink, x, ir_e_broadcast(&g->sink, ir_e_reshape(&g->sink, m, 2, keep), 2, dims));
+    y = ir_e_reshape(&g->sink, y, 3, cut);
+    sum = ir_e_reduce(&g->sink, IR_reduce_sum, y, &last, 1, false);
+    if (read)
+        y = ir_e_sub(&g->sink, y, ir_e_broadcast(&g->sink, ir_e_reshape(&g->sink, sum, 3, spread), 3, cut));
+    assert_int_equal(g->error.status, IR_OK);
+    for (ir_ref r = 1; r < g->count; r++)
+        nodes[k.node_count++] = r;
+    outs[0] = ir_ref_of(read ? sum : y);
+    outs[1] = ir_ref_of(read ? y : sum);
+    k.root = ir_ref_of(m);
+    bool legal = ir_kernel_check(g, &k, NULL, NULL, &fault);
+    assert_true(!read || fault == ir_ref_of(sum));
+    ir_graph_free(g);
+    return legal;
+}
+
+static void test_blocks_of_rows_go_along(void **state)
+{
+    (void)state;
+    assert_true(walk_blocks(4, 3, 5, false));
+    assert_true(walk_blocks(1, 12, 5, false));
+    assert_false(walk_blocks(4, 3, 5, true));   /* the sum of rows that are still to come */
+    assert_false(walk_blocks(12, 1, 5, false)); /* no rows */
+    assert_false(walk_blocks(2, 3, 10, false)); /* of other rows than the maxima's */
+    assert_false(walk_blocks(4, 5, 3, false));
+}
+
 /* x + x, fifty times over: paths double with every node, pairs don't. */
 static void test_diamonds_are_walked_once(void **state)
 {
@@ -196,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_take_sweeps_and_columns_take_one),
         cmocka_unit_test(test_other_rows_are_refused),
+        cmocka_unit_test(test_blocks_of_rows_go_along),
         cmocka_unit_test(test_diamonds_are_walked_once),
         cmocka_unit_test(test_products_load_their_operands),
         cmocka_unit_test(test_concat_takes_parts_and_gives_no_reader),

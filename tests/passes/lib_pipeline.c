@@ -97,7 +97,11 @@ static void held_to_a_budget(run *u, size_t arena)
 
     for (int i = 0; i < 2 && arena > 128; i++) {
         ir_error err = {0};
-        pass_context pc = {.eval = test_eval, .err = &err, .memory_budget = budgets[i], .chain_slice = 1};
+        pass_context pc = {.eval = test_eval,
+                           .err = &err,
+                           .memory_budget = budgets[i],
+                           .chain_slice = 1,
+                           .any_blocks = true};
         ir_graph *out = pass_run_pipeline(&pc, u->before, NULL, NULL, NULL, compare_all, u, NULL);
 
         if (!out && !strstr(err.text, "the memory budget is")) {
@@ -111,7 +115,7 @@ static void held_to_a_budget(run *u, size_t arena)
 void pipeline_keeps_the_bits(const ir_graph *g, void *const *leaves, void *const *values)
 {
     ir_error err = {0};
-    pass_context pc = {.eval = test_eval, .err = &err, .chain_slice = 512};
+    pass_context pc = {.eval = test_eval, .err = &err, .chain_slice = 512, .any_blocks = true};
     run u = {g, leaves, values};
     ir_graph *out = pass_run_pipeline(&pc, g, NULL, NULL, NULL, compare_all, &u, NULL);
 

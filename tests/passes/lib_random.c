@@ -390,7 +390,10 @@ ir_graph *through_passes(const ir_graph *g, bool plan)
     const pass_info *list[] = {&all[0], &all[1], &all[2], &all[3], &all[4], &all[5]};
     ir_error e = {0};
     /* chains wherever they can be */
-    pass_context pc = {.err = &e, .threads = 1 + (int)(g->count % 2), .chain_slice = g->count % 3 ? 1 : 512};
+    pass_context pc = {.err = &e,
+                       .threads = 1 + (int)(g->count % 2),
+                       .chain_slice = g->count % 3 ? 1 : 512,
+                       .any_blocks = g->count % 4 != 0};
     ir_graph *out = pass_run(&pc, g, list, plan ? 6 : 4, NULL, NULL, NULL, NULL);
 
     if (!out) {

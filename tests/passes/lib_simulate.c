@@ -243,6 +243,14 @@ static void check_wholes(memory *m, const ir_kernel *k)
     }
 }
 
+/* Is r, of a ROW kernel, a reduce over the rows of a block? */
+static bool is_of_blocks(const ir_graph *g, ir_ref r)
+{
+    const ir_node *n = &g->nodes[r];
+
+    return ir_ops[n->op].cls == IR_REDUCE && ir_reduces_rows(n, &g->nodes[n->x[0]].type);
+}
+
 /* Does every reduce of the kernel feed v? Then v can only be stored in the last pass over a row. */
 static bool needs_all_reduces(const ir_graph *g, const ir_kernel *k, ir_ref v)
 {
@@ -256,16 +264,40 @@ static bool needs_all_reduces(const ir_graph *g, const ir_kernel *k, ir_ref v)
         }
     }
     for (int i = 0; i < k->node_count; i++) {
-        all &= ir_ops[g->nodes[k->nodes[i]].op].cls != IR_REDUCE || below[k->nodes[i]];
+        all &= ir_ops[g->nodes[k->nodes[i]].op].cls != IR_REDUCE || below[k->nodes[i]] ||
+               is_of_blocks(g, k->nodes[i]);
     }
     free(below);
     return all;
 }
 
+/* After the last row of a block. */
+static void store_blocks(memory *m, const ir_kernel *k, const ir_map *space, int inner, int run,
+                         const int64_t *last)
+{
+    ir_map block = ir_kernel_block_map(space, inner, run);
+    int row = space->rank - inner - 1;
+
+    for (int64_t e = 0; run && last[row] == space->extent[row] - 1 && e < count_of(space); e++) {
+        int64_t index[IR_MAX_RANK];
+        bool here = true;
+
+        unravel(space, e, index);
+        for (int j = 0; j <= row; j++) {
+            here &= index[j] == last[j];
+        }
+        for (int i = 0; here && i < k->out_count; i++) {
+            if (is_of_blocks(m->g, k->outs[i])) {
+                store_element(m, k->outs[i], at_index(&block, index));
+            }
+        }
+    }
+}
+
 /* Rows one at a time: a first pass that stores what it can, then row values, then a last pass that loads all
  * again. */
 static void run_row(memory *m, const ir_kernel *k, const pair_list *loads, const ir_map *space,
-                    const ir_map *row, int inner)
+                    const ir_map *row, int inner, int run_dims)
 {
     int64_t run = 1, full = count_of(space), index[IR_MAX_RANK];
 
@@ -287,7 +319,9 @@ static void run_row(memory *m, const ir_kernel *k, const pair_list *loads, const
             }
             unravel(space, first, index);
             for (int i = 0; i < k->out_count && pass == 0; i++) {
-                if (ir_type_elements(&m->g->nodes[k->outs[i]].type) != full || full == 1) {
+                bool wide = ir_type_elements(&m->g->nodes[k->outs[i]].type) == full && full > 1;
+
+                if (!wide && !is_of_blocks(m->g, k->outs[i])) {
                     store_element(m, k->outs[i], at_index(row, index));
                 }
             }
@@ -303,6 +337,7 @@ static void run_row(memory *m, const ir_kernel *k, const pair_list *loads, const
                 }
             }
         }
+        store_blocks(m, k, space, inner, run_dims, index);
     }
 }
 
@@ -347,7 +382,7 @@ static void run_kernel(memory *m, const ir_kernel *k)
     assert_true(ir_kernel_walk(m->g, k, note_load, &loads));
     check_wholes(m, k);
     if (k->kind == IR_K_ROW) {
-        run_row(m, k, &loads, &space, &row, inner);
+        run_row(m, k, &loads, &space, &row, inner, run);
         return;
     }
     if (k->kind == IR_K_OUTER) {

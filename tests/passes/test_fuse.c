@@ -72,13 +72,32 @@ static int count_op(const ir_graph *out, ir_op op)
     return n;
 }
 
+/* The open graph through the passes, for two threads. */
+static ir_graph *through(void)
+{
+    static const char *const names[] = {"simplify", "cse", "dce", "block", "fuse", "chain", "plan"};
+    enum { COUNT = sizeof names / sizeof names[0] };
+    const pass_info *passes[COUNT];
+    ir_error e = {0};
+    pass_context pc = {.err = &e, .threads = 2};
+
+    for (int i = 0; i < COUNT; i++) {
+        passes[i] = pass_find(names[i]);
+    }
+    ir_graph *out = pass_run(&pc, g, passes, COUNT, NULL, NULL, NULL, NULL);
+    if (!out) {
+        fail_msg("%s", e.text);
+    }
+    return out;
+}
+
 /* Fuses the open graph, which must become `count` kernels, and frees it. */
 static ir_graph *fused(int count)
 {
     ir_graph *out;
 
     assert_int_equal(g->error.status, IR_OK);
-    out = through_passes(g, true);
+    out = through();
     if (out->kernels.count != count) {
         for (int i = 0; i < out->kernels.count; i++) {
             print_message("  %s\n", out->kernels.items[i].name);
@@ -146,6 +165,47 @@ static void test_rows_backward(void **state)
         assert_true(out->buffers.items[i].kind != IR_B_ARENA || out->buffers.items[i].bytes == 64 * 4);
     }
     ir_graph_free(out);
+}
+
+/* The gradients of the weights of big values: sums of blocks of rows go along with the rows, and the blocks
+ * are summed afterwards; small ones, few blocks and rows of another length keep to themselves. */
+static void test_rows_backward_in_blocks(void **state)
+{
+    static const int64_t sizes[][2] = {{4096, 1024}, {1024, 1024}, {2048, 100}, {2000, 1024}, {4096, 8192}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        int64_t rows = sizes[i][0], n = sizes[i][1];
+        ir_ref y, dy, wrt[3], grads[3];
+        int sums = 0;
+
+        open_graph("layer_norm_vjp");
+        wrt[0] = ir_ref_of(input("x", rows, n));
+        wrt[1] = ir_ref_of(input("w", n, 0));
+        wrt[2] = ir_ref_of(input("b", n, 0));
+        dy = ir_ref_of(input("dy", rows, n));
+        y = ir_ref_of(ir_c_layer_norm(s, ir_val_of(wrt[0]), ir_val_of(wrt[1]), ir_val_of(wrt[2]), 1e-5));
+        assert_int_equal(pass_gradient(g, &y, &dy, 1, wrt, 3, grads), IR_OK);
+        output("dx", ir_val_of(grads[0]));
+        output("dw", ir_val_of(grads[1]));
+        output("db", ir_val_of(grads[2]));
+        ir_graph *out = through();
+        for (int k = 0; k < out->kernels.items[0].out_count; k++) {
+            const ir_type *t = &out->nodes[out->kernels.items[0].outs[k]].type;
+
+            sums += t->dims[0] == rows / 512 && t->dims[1] == n;
+        }
+        assert_int_equal(out->kernels.items[0].kind, IR_K_ROW);
+        assert_int_equal(sums, i == 0 ? 2 : 0);
+        for (int k = 1; k < out->kernels.count; k++) { /* read x and dy again, or blocks */
+            const ir_node *root = &out->nodes[out->kernels.items[k].root];
+
+            assert_int_equal(out->kernels.items[k].kind, IR_K_OUTER);
+            assert_int_equal(out->nodes[root->x[0]].type.dims[0], i == 0 ? 8 : rows);
+        }
+        ir_graph_free(out);
+        ir_graph_free(g);
+    }
 }
 
 static void test_cross_entropy(void **state)
@@ -474,6 +534,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_are_one_kernel),
         cmocka_unit_test(test_rows_backward),
+        cmocka_unit_test(test_rows_backward_in_blocks),
         cmocka_unit_test(test_cross_entropy),
         cmocka_unit_test(test_epilogues),
         cmocka_unit_test(test_mask_goes_backward),

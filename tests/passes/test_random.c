@@ -13,6 +13,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "ir/emit.h"
 #include "ir/ir.h"
 #include "ir/lib_interp.h"
 #include "ir/lib_graphs.h"
@@ -58,6 +59,37 @@ static void every_prefix_keeps_the_bits(void **state)
             fail_with(g, g->error.text);
         }
         check_pipeline(g, seed);
+        ir_graph_free(g);
+    }
+}
+
+/* Sums over rows that are reduced too become sums of blocks; zeros of both signs and big numbers among them.
+ */
+static void sums_in_blocks_keep_the_bits(void **state)
+{
+    static const ir_dtype dtypes[] = {IR_DT_f32, IR_DT_f64, IR_DT_f16};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        ir_error e = {0};
+        pass_context pc = {.err = &e, .any_blocks = true};
+        const pass_info *block[] = {pass_find("widen"), pass_find("block")};
+        ir_graph *g = ir_graph_new("blocks");
+        ir_type t = ir_type_make(dtypes[i], 3, (int64_t[]){3, 512 * (i + 1), 7});
+        ir_val x = ir_val_of(ir_graph_input(g, "x", &t));
+        ir_val m = ir_e_reduce(&g->sink, IR_reduce_max, x, (const int[]){2}, 1, false);
+        ir_val s =
+            ir_e_reduce(&g->sink, IR_reduce_sum, ir_e_mul(&g->sink, x, x), (const int[]){0, 1}, 2, false);
+
+        ir_graph_output(g, "m", ir_ref_of(m));
+        ir_graph_output(g, "s", ir_ref_of(s));
+        ir_graph_output(g, "t",
+                        ir_ref_of(ir_e_reduce(&g->sink, IR_reduce_sum, x, (const int[]){0, 1}, 2, false)));
+        ir_graph *out = pass_run(&pc, g, block, 2, NULL, NULL, NULL, NULL);
+        assert_non_null(out);
+        assert_true(out->count >= g->count + 2); /* a sum of blocks for each */
+        ir_graph_free(out);
+        check_pipeline(g, 17 + (uint32_t)i);
         ir_graph_free(g);
     }
 }
@@ -171,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_prefix_keeps_the_bits),
+        cmocka_unit_test(sums_in_blocks_keep_the_bits),
         cmocka_unit_test(the_tape_gives_the_same_gradients),
     };
 
