@@ -171,7 +171,7 @@ LLVMValueRef cg_element(cg *c, LLVMValueRef base, ir_dtype d, LLVMValueRef linea
 LLVMValueRef cg_load_term(cg_kernel *k, int term);
 /* Asks for what loads of big buffers will read some steps of `dim` later at the current place of the run. The
  * processor's own readers ahead stop at pages and rest while a row is computed on. */
-void cg_prefetch(cg_kernel *k, int dim);
+void cg_prefetch(cg_kernel *k, int dim, bool second); /* into the second cache alone */
 /* Asks for n elements of big buffers, results' too, from the current place on. */
 void cg_prefetch_here(cg_kernel *k, int64_t n);
 LLVMValueRef cg_linear(cg_kernel *k, const ir_map *m); /* vector of i64: linear index in every lane */

@@ -411,7 +411,7 @@ static bool is_stream(const cg_kernel *k, int t, cg_term_kind kind)
 }
 
 /* The lines of `bytes` bytes from `ahead` bytes behind the term's current place on. */
-static void prefetch_lines(cg_kernel *k, int t, int64_t ahead, int64_t bytes)
+static void prefetch_lines(cg_kernel *k, int t, int64_t ahead, int64_t bytes, bool second)
 {
     cg *c = k->c;
     ir_dtype d = (ir_dtype)k->g->nodes[k->terms[t].node].type.dtype;
@@ -420,7 +420,10 @@ static void prefetch_lines(cg_kernel *k, int t, int64_t ahead, int64_t bytes)
 
     for (int64_t i = 0; i < bytes; i += LINE) {
         LLVMValueRef offset = cg_i64(c, ahead + i), line = LLVMBuildGEP2(c->b, i8, at, &offset, 1, "");
-        cg_prefetch_line(c, line, k->terms[t].kind == CG_T_STORE);
+        if (second)
+            cg_prefetch_second(c, line);
+        else
+            cg_prefetch_line(c, line, k->terms[t].kind == CG_T_STORE);
     }
 }
 
@@ -429,7 +432,7 @@ static int64_t term_size(const cg_kernel *k, int t)
     return (int64_t)ir_dtype_size((ir_dtype)k->g->nodes[k->terms[t].node].type.dtype);
 }
 
-void cg_prefetch(cg_kernel *k, int dim)
+void cg_prefetch(cg_kernel *k, int dim, bool second)
 {
     int streams = 0;
 
@@ -444,7 +447,8 @@ void cg_prefetch(cg_kernel *k, int dim)
         if (!is_stream(k, t, CG_T_LOAD) || step <= 0 || step > PREFETCH_MOST)
             continue;
         int64_t ahead = in_run(k, dim) ? PREFETCH_NEAR : PREFETCH_MOST / 2 / streams;
-        prefetch_lines(k, t, ahead < step ? step : ahead / step * step, k->c->lanes * term_size(k, t));
+        prefetch_lines(k, t, ahead < step ? step : ahead / step * step, k->c->lanes * term_size(k, t),
+                       second);
     }
 }
 
@@ -453,7 +457,7 @@ void cg_prefetch_here(cg_kernel *k, int64_t n)
     for (int t = 0; t < k->term_count && k->vector_dim >= 0; t++)
         if (is_stream(k, t, CG_T_LOAD) ||
             (is_stream(k, t, CG_T_STORE) && !(k->streaming && cg_streams(k->g, k->k, k->terms[t].node))))
-            prefetch_lines(k, t, 0, n * term_size(k, t));
+            prefetch_lines(k, t, 0, n * term_size(k, t), false);
 }
 
 LLVMValueRef cg_linear(cg_kernel *k, const ir_map *m)

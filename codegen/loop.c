@@ -69,7 +69,7 @@ static void emit_vectors(loop_state *s, LLVMValueRef at, int count, LLVMValueRef
     }
     for (int u = 0; u < count && !mask; u++) {
         cg_enter_bank(k, u);
-        cg_prefetch(k, s->staged ? s->row_dim : k->vector_dim);
+        cg_prefetch(k, s->staged ? s->row_dim : k->vector_dim, false);
         if (s->staged)
             read_staged(s);
     }

@@ -85,7 +85,7 @@ static void add_column(stream *t, LLVMValueRef at, LLVMValueRef column, int rows
         for (int d = s->a_dims; d < s->r_end; d++)
             k->index[d] = t->row_index[u][d];
         if (rows == 1)
-            cg_prefetch(k, s->r_end - 1);
+            cg_prefetch(k, s->r_end - 1, false);
         for (int i = 0; i < s->count; i++)
             sum[i] = cg_accumulate(k, &s->reduces[i], sum[i]);
     }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* EXTREMES: vectors that a maximum or minimum is gathered in; free of order, so it needs no 64 partials. */
-enum { PARTIALS = 64, EXTREMES = 2, MAX_STRAIGHT = 8, MAX_SCRATCH = 128 * 1024 };
+enum { PARTIALS = 64, EXTREMES = 2, MAX_STRAIGHT = 8, MAX_SCRATCH = 128 * 1024, CROWDED = 20 * 1024 };
 
 /* ---- one vector of one pass ---- */
 
@@ -100,8 +100,8 @@ static void emit_vector(cg_row *s, int pass, LLVMValueRef at, LLVMValueRef mask,
     cg_kernel *k = s->p.k;
 
     step_to(s, pass, at, mask);
-    if (pass == 1 && s->p.outer)
-        cg_prefetch(k, s->p.outer - 1);
+    if (pass > 0 && pass == s->p.busiest && s->p.outer) /* while there is most to compute */
+        cg_prefetch(k, s->p.outer - 1, s->crowded);
     for (int r = 0; r < s->p.reduce_count; r++)
         if (in_pass(s, r, pass)) {
             LLVMValueRef *acc = &s->acc[r * s->vectors];
@@ -405,6 +405,23 @@ static void make_scratch(cg_row *s)
     }
 }
 
+/* Whether the passes over a row keep so much in the first cache that the next row has no place there. */
+static bool is_crowded(const cg_row *s)
+{
+    const cg_kernel *k = s->p.k;
+    int64_t bytes = 0;
+
+    for (int t = 0; t < k->term_count; t++) {
+        const cg_term *e = &k->terms[t];
+        int64_t size = (int64_t)ir_dtype_size((ir_dtype)k->g->nodes[e->node].type.dtype);
+        bytes += e->kind == CG_T_LOAD && cg_term_varies(k, t) ? s->p.n * size : 0;
+        bytes += s->scratch[t] ? s->p.n * size : 0;
+    }
+    for (int i = 0; i < s->p.sum_count; i++)
+        bytes += s->p.n * (int64_t)ir_dtype_size(s->p.sums[i].dtype);
+    return bytes > CROWDED;
+}
+
 /* Few vectors and a small body: no loops. */
 static bool is_straight(const cg_row *s)
 {
@@ -491,6 +508,7 @@ void cg_emit_row(cg_kernel *k)
             memory[r] = cg_stack(k, s.p.reduces[r].dtype, PARTIALS);
         cg_row_find_quotients(&s);
     }
+    s.crowded = is_crowded(&s);
     emit_rows(&s);
     row_plan_free(&s.p);
 }

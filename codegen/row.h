@@ -29,6 +29,7 @@ typedef struct row_plan {
     uint8_t *kept;
     int kept_count;
     double flops; /* of one element of the run, all passes */
+    int busiest;  /* of the passes but the first: the one of most flops; 0: there is no other */
 } row_plan;
 
 typedef struct cg_row {
@@ -39,7 +40,7 @@ typedef struct cg_row {
     LLVMValueRef *scratch; /* [term]: a row of a kept term, or NULL */
     LLVMValueRef *result;  /* [reduce]: what it has come to */
     int vectors;           /* of partials: 64 / lanes */
-    bool straight;
+    bool straight, crowded;
     int numerator, reciprocal; /* of the quotients that may be mended (division.c): terms; -1: none */
     LLVMValueRef least;        /* of the numerators so far, as words */
     LLVMValueRef *sums;        /* [sum]: a row of sums over the rows so far */

@@ -8,6 +8,8 @@
  * A chain over the rows of a block, from +0 (numerics rule 4), in order.  Units are blocks. */
 #include "codegen/row.h"
 
+#include <stdio.h>
+
 enum { MAX_SUMS = 512 * 1024 }; /* bytes on the stack */
 
 bool cg_row_make_sums(cg_row *s)
@@ -109,6 +111,9 @@ void cg_row_emit_block(cg_row *s)
     cg *c = k->c;
     int row = s->p.outer - 1;
 
+    snprintf(k->variant, sizeof k->variant, "unit: %lld rows, over which %d value%s reduced%s",
+             (long long)s->p.extent[row], s->p.sum_count, s->p.sum_count > 1 ? "s are" : " is",
+             s->crowded ? "; next rows into the second cache" : "");
     over_columns(s, clear_sums);
     cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, s->p.extent[row]), 1, "row");
     k->index[row] = l.index;

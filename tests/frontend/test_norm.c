@@ -104,6 +104,46 @@ static void test_running_statistics(void **state)
     close_model(&m);
 }
 
+/* layer_norm of a value beyond the caches, with its gradients: those of gamma and beta are summed in blocks
+ * of rows by the kernel that normalises (pass block). */
+static void test_big_layer_norm_in_blocks(void **state)
+{
+    enum { ROWS = 2048, WIDTH = 602, OUTS = 4 };
+    static const char *const names[OUTS] = {"y", "dx", "dgamma", "dbeta"};
+    tdm_context *ctx = open_context();
+    tdm_tensor *x[4] = {numbers(ctx, tdm_shape(ROWS, WIDTH), 1), numbers(ctx, tdm_shape(WIDTH), 2),
+                        numbers(ctx, tdm_shape(WIDTH), 3), numbers(ctx, tdm_shape(ROWS, WIDTH), 4)};
+    tdm_graph *g = NULL;
+    tdm_tensor *out[2][OUTS];
+
+    (void)state;
+    for (int compiled = 0; compiled < 2; compiled++) {
+        tdm_tensor *in[4], **o = out[compiled];
+        if (compiled)
+            g = tdm_graph_open(ctx, "norm");
+        for (int i = 0; i < 4; i++) {
+            char name[] = {'x', (char)('0' + i), 0};
+            in[i] = compiled ? tdm_input(ctx, name, TDM_F32, tdm_dims_of(x[i])) : x[i];
+            tdm_requires_grad(in[i], true);
+        }
+        o[0] = tdm_layer_norm(in[0], in[1], in[2], 1e-5);
+        tdm_gradients(&o[0], &in[3], 1, in, 3, &o[1], 0);
+        for (int i = 0; i < OUTS && compiled; i++)
+            tdm_output(ctx, names[i], o[i]);
+    }
+    built b = build_graph(ctx, g);
+    for (int i = 0; i < 4; i++) {
+        char name[] = {'x', (char)('0' + i), 0};
+        tdm_exec_bind(b.e, name, x[i]);
+    }
+    tdm_exec_run(b.e);
+    assert_fine(ctx);
+    for (int i = 0; i < OUTS; i++)
+        assert_same(tdm_exec_output(b.e, names[i]), out[0][i]);
+    free_built(&b);
+    close_context(ctx);
+}
+
 /* Groups of one channel. */
 static void test_instances(void **state)
 {
@@ -263,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batch_norm_trains_alike),
         cmocka_unit_test(test_running_statistics),
+        cmocka_unit_test(test_big_layer_norm_in_blocks),
         cmocka_unit_test(test_instances),
         cmocka_unit_test(test_bad_norms),
         cmocka_unit_test(test_scans),
