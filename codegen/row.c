@@ -100,7 +100,7 @@ static void emit_vector(cg_row *s, int pass, LLVMValueRef at, LLVMValueRef mask,
     cg_kernel *k = s->p.k;
 
     step_to(s, pass, at, mask);
-    if (pass > 0 && pass == s->p.busiest && s->p.outer) /* while there is most to compute */
+    if (pass == 1 && s->p.outer)
         cg_prefetch(k, s->p.outer - 1, s->crowded);
     for (int r = 0; r < s->p.reduce_count; r++)
         if (in_pass(s, r, pass)) {

@@ -29,7 +29,6 @@ typedef struct row_plan {
     uint8_t *kept;
     int kept_count;
     double flops; /* of one element of the run, all passes */
-    int busiest;  /* of the passes but the first: the one of most flops; 0: there is no other */
 } row_plan;
 
 typedef struct cg_row {

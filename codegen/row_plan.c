@@ -210,7 +210,6 @@ static bool set_needs(row_plan *p)
     const cg_kernel *k = p->k;
     size_t terms = (size_t)k->term_count;
     float *cost = calloc(terms + 1, sizeof *cost);
-    double most = 0;
 
     p->need = calloc(terms * p->passes + 1, 1);
     p->kept = calloc(terms + 1, 1);
@@ -221,7 +220,6 @@ static bool set_needs(row_plan *p)
     set_costs(k, cost);
     for (int q = 0; q < p->passes; q++) {
         uint8_t *need = p->need + terms * q;
-        double before_pass = p->flops;
         add_roots(p, q, need);
         for (int t = k->term_count - 1; t >= 0; t--) {
             int before = need[t] && cost[t] >= KEEP_FLOPS ? earlier_pass(p, q, t) : -1;
@@ -235,10 +233,6 @@ static bool set_needs(row_plan *p)
             p->flops += cost[t] > 0 ? ir_ops[k->g->nodes[k->terms[t].node].op].flops : 0.3;
             for (int i = 0; i < k->terms[t].n; i++)
                 need[k->terms[t].x[i]] = 1;
-        }
-        if (q > 0 && p->flops - before_pass > most) {
-            most = p->flops - before_pass;
-            p->busiest = q;
         }
     }
     free(cost);
