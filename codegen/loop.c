@@ -24,6 +24,7 @@ typedef struct loop_state {
     double ns;            /* of one element */
     LLVMValueRef *staged; /* [term]: the tile's part of what all rows read, or NULL; NULL: no tiles */
     int staged_count;     /* terms are added later */
+    int streams;          /* values of which each row of a tile reads its own */
     LLVMValueRef column;  /* of the tile */
     int row_dim;
 } loop_state;
@@ -69,7 +70,7 @@ static void emit_vectors(loop_state *s, LLVMValueRef at, int count, LLVMValueRef
     }
     for (int u = 0; u < count && !mask; u++) {
         cg_enter_bank(k, u);
-        cg_prefetch(k, s->staged ? s->row_dim : k->vector_dim, false);
+        cg_prefetch(k, s->staged ? s->row_dim : k->vector_dim, s->staged && s->streams > 1);
         if (s->staged)
             read_staged(s);
     }
@@ -216,7 +217,9 @@ static void emit_rows(loop_state *s, int64_t rows)
  * first cache, and from the second they cost more than x does from memory
  *
  * A unit is 8 rows by 1 KiB.  Its part of w and b is copied to the stack, one behind the other, as where
- * they lie they may meet in few sets of the cache.  ew_relu16m: 8.2 -> 5.4 ms (Zen 4, busy). */
+ * they lie they may meet in few sets of the cache.  ew_relu16m: 8.2 -> 5.4 ms (Zen 4, busy).  Rows of several
+ * values come into the second cache ahead of their use, as there is no room in the first: ew_relu16m_grad 7.3
+ * -> 6.5, but ew_relu16m 3.9 / 4.2. */
 
 /* Bytes that one row of term t's buffer takes, if all rows read the same; else 0. */
 static int64_t shared_bytes(const loop_state *s, int t)
@@ -280,8 +283,10 @@ static void emit_tiles(loop_state *s, int64_t rows)
     LLVMValueRef staged[k->term_count + 1];
 
     s->staged_count = k->term_count;
+    s->streams = 0;
     for (int t = 0; t < s->staged_count; t++) {
         ir_dtype d = (ir_dtype)k->g->nodes[k->terms[t].node].type.dtype;
+        s->streams += k->terms[t].kind == CG_T_LOAD && cg_term_varies(k, t) && !shared_bytes(s, t);
         staged[t] = shared_bytes(s, t) ? cg_stack(k, d, columns) : NULL;
     }
     k->units = across * down;
