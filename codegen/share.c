@@ -194,9 +194,26 @@ static size_t stream_bytes(const ir_kernel *k)
     switch (k->kind) {
     case IR_K_LOOP:
     case IR_K_ROW: return STREAM_BYTES;
-    case IR_K_CONTRACT: return k->out_count == 1 ? STREAM_PRODUCT_BYTES : 0;
+    case IR_K_CONTRACT: return STREAM_PRODUCT_BYTES;
     default: return 0;
     }
+}
+
+/* Does the kernel load what it then overwrites with this out?  Its lines are in the caches already. */
+static bool is_in_place(const ir_graph *g, const ir_kernel *k, ir_ref out)
+{
+    cg_place at, read;
+
+    if (!cg_place_of(g, out, &at))
+        return false;
+    for (int i = 0; i < k->node_count; i++) {
+        const ir_node *n = &g->nodes[k->nodes[i]];
+        for (int x = 0; x < n->n; x++)
+            if (position(k, n->x[x]) < 0 && cg_place_of(g, n->x[x], &read) && read.arg == at.arg &&
+                read.offset == at.offset)
+                return true;
+    }
+    return false;
 }
 
 /* Big results that the next kernels do not read are written past the caches: a third faster from memory,
@@ -206,7 +223,7 @@ bool cg_streams(const ir_graph *g, const ir_kernel *k, ir_ref out)
     int at = (int)(k - g->kernels.items);
     size_t from = stream_bytes(k);
 
-    if (!from || ir_type_bytes(&g->nodes[out].type) < from || ir_chain_of(g, at))
+    if (!from || ir_type_bytes(&g->nodes[out].type) < from || ir_chain_of(g, at) || is_in_place(g, k, out))
         return false;
     for (int i = at + 1; i < at + 3 && i < g->kernels.count; i++) {
         const ir_kernel *next = &g->kernels.items[i];
