@@ -69,7 +69,8 @@ typedef struct ir_kernel_list {
  * In place: a kernel's out may share its bytes with a value that the kernel reads, only where every such read
  * is at the element being written.  This asks of codegen: within one step (a vector of elements, a tile, a
  * row) all loads come before the first store, and a ROW kernel with a single full-shape out stores it in its
- * last pass, reading the operand for it in that pass at the latest. */
+ * last pass, reading the operand for it in that pass at the latest; one in which neither a reduce nor a
+ * full-shape out waits for a reduce makes a single pass. */
 typedef enum {
     IR_B_NONE,     /* only inside kernels                                             */
     IR_B_ARGUMENT, /* an input or variable: argument number `index` (g->inputs order) */

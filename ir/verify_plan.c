@@ -63,7 +63,7 @@ static bool is_run(const ir_graph *g, const ir_node *n, bool last)
     for (int i = 1; i < a->n; i++)
         if (a->axes[i] != a->axes[i - 1] + 1)
             return false;
-    return !last || a->axes[a->n - 1] == g->nodes[n->x[0]].type.rank - 1;
+    return !last || a->n == 0 || a->axes[a->n - 1] == g->nodes[n->x[0]].type.rank - 1;
 }
 
 static bool root_fits(const ir_graph *g, const ir_kernel *k)

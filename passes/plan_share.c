@@ -52,6 +52,33 @@ static int64_t elements(const plan *p, ir_ref r)
     return ir_type_elements(&p->g->nodes[r].type);
 }
 
+/* Does a ROW kernel go over its rows once?  So it does where neither a reduce nor a value of the full shape
+ * waits for a reduce. */
+static bool is_one_pass(const plan *p, int64_t full)
+{
+    const ir_graph *g = p->g;
+    const ir_kernel *k = p->k;
+    uint8_t *waits = ir_mem_zero((size_t)k->node_count);
+    bool one = waits != NULL;
+
+    for (int i = 0; i < k->node_count && one; i++) {
+        const ir_node *n = &g->nodes[k->nodes[i]];
+        ir_class cls = ir_ops[n->op].cls;
+        bool reduces = cls == IR_REDUCE || cls == IR_CONTRACT;
+
+        for (int j = 0; j < n->n; j++) {
+            for (int at = i - 1; at >= 0 && k->nodes[at] >= n->x[j]; at--) {
+                waits[i] |= k->nodes[at] == n->x[j] && waits[at];
+            }
+        }
+        one = !waits[i] || !(reduces || (elements(p, k->nodes[i]) == full &&
+                                         ir_refs_hold(k->outs, k->out_count, k->nodes[i])));
+        waits[i] |= reduces;
+    }
+    ir_mem_free(waits);
+    return one;
+}
+
 /* A root whose stores are not at the elements that the kernel loads. */
 static bool moves_elements(const ir_node *root)
 {
@@ -80,7 +107,9 @@ static int forbidden(const plan *p, ir_ref v)
             return -1;
         }
         if (elements(p, v) == full) {
-            return full_outs == 1 && depends_on_all_reduces(p, v) ? PLAN_NOT_FULL : -1;
+            bool last = full_outs == 1 && depends_on_all_reduces(p, v);
+
+            return last || is_one_pass(p, full) ? PLAN_NOT_FULL : -1;
         }
         return full_outs == 0 && depends_on_all_reduces(p, v) ? PLAN_NOT_ROW : -1;
     case IR_K_INDEX: return ir_ops[p->g->nodes[k->root].op].facts & IR_IN_PLACE ? PLAN_NOT_FULL : -1;

@@ -294,6 +294,40 @@ static void store_blocks(memory *m, const ir_kernel *k, const ir_map *space, int
     }
 }
 
+/* Does anything wait for a reduce but row values?  Else one pass over a row is all. */
+static bool needs_two_passes(const ir_graph *g, const ir_kernel *k, int64_t full)
+{
+    bool two = false;
+
+    for (int i = 0; i < k->node_count; i++) {
+        const ir_node *n = &g->nodes[k->nodes[i]];
+        bool out = false;
+
+        for (int o = 0; o < k->out_count; o++) {
+            out |= k->outs[o] == k->nodes[i] && ir_type_elements(&n->type) == full;
+        }
+        if (out || ir_ops[n->op].cls == IR_REDUCE) { /* does it read a reduce of the kernel? */
+            bool *below = calloc(g->count, sizeof *below);
+
+            assert_non_null(below);
+            for (int x = 0; x < n->n; x++) {
+                below[n->x[x]] = true;
+            }
+            for (int at = i - 1; at >= 0; at--) {
+                const ir_node *m = &g->nodes[k->nodes[at]];
+
+                for (int x = 0; below[k->nodes[at]] && x < m->n; x++) {
+                    below[m->x[x]] = true;
+                }
+                two |= below[k->nodes[at]] &&
+                       (ir_ops[m->op].cls == IR_REDUCE || ir_ops[m->op].cls == IR_CONTRACT);
+            }
+            free(below);
+        }
+    }
+    return two;
+}
+
 /* Rows one at a time: a first pass that stores what it can, then row values, then a last pass that loads all
  * again. */
 static void run_row(memory *m, const ir_kernel *k, const pair_list *loads, const ir_map *space,
@@ -304,15 +338,16 @@ static void run_row(memory *m, const ir_kernel *k, const pair_list *loads, const
     for (int j = space->rank - inner; j < space->rank; j++) {
         run *= space->extent[j];
     }
+    bool two = needs_two_passes(m->g, k, full);
     for (int64_t first = slice_begin(m, full); first < slice_end(m, full); first += run) {
-        for (int pass = 0; pass < 2; pass++) {
+        for (int pass = 0; pass <= two; pass++) {
             for (int64_t e = first; e < first + run; e++) {
                 unravel(space, e, index);
                 check_loads(m, k, loads, index);
                 for (int i = 0; i < k->out_count; i++) {
                     bool wide = ir_type_elements(&m->g->nodes[k->outs[i]].type) == full && full > 1;
 
-                    if (wide && needs_all_reduces(m->g, k, k->outs[i]) == pass) {
+                    if (wide && (!two || needs_all_reduces(m->g, k, k->outs[i]) == pass)) {
                         store_element(m, k->outs[i], at_index(space, index));
                     }
                 }

@@ -137,6 +137,39 @@ static void test_assign_of_a_product(void **state)
     ir_graph_free(g);
 }
 
+/* x = 2 x and the sums of x's rows, in one kernel that goes over a row once: in x's own storage.  Not where
+ * other values wait for the sums, so that there is a second pass which reads x again. */
+static void assign_beside_a_sum(bool waits)
+{
+    const int last = 1;
+    ir_val x, y, s;
+    ir_graph *g = open_graph("beside", 32, 16, &x), *out;
+    const ir_type *t = g->sink.type(&g->sink, x);
+
+    y = ir_e_add(&g->sink, x, x);
+    s = ir_e_reduce(&g->sink, IR_reduce_sum, x, &last, 1, true);
+    ir_graph_assign(g, ir_ref_of(x), ir_ref_of(y));
+    if (waits) {
+        s = ir_e_mul(&g->sink, x, ir_e_broadcast(&g->sink, s, t->rank, t->dims));
+    }
+    ir_graph_output(g, "s", ir_ref_of(s));
+    out = through_passes(g, true);
+    simulate(out, "beside");
+    assert_int_equal(out->kernels.count, 1);
+    assert_int_equal(out->kernels.items[0].kind, IR_K_ROW);
+    assert_int_equal(buffer_of(out, out->assigns[0].value)->kind, waits ? IR_B_ARENA : IR_B_VARIABLE);
+    assert_int_equal(out->buffers.copy_count, waits);
+    ir_graph_free(out);
+    ir_graph_free(g);
+}
+
+static void test_assign_beside_a_sum(void **state)
+{
+    (void)state;
+    assign_beside_a_sum(false);
+    assign_beside_a_sum(true);
+}
+
 /* A chain of products: values live for two kernels each, so two buffers serve any length. */
 static void test_chain_needs_two_buffers(void **state)
 {
@@ -178,10 +211,10 @@ static void test_one_value_twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_schedules),    cmocka_unit_test(test_swap),
-        cmocka_unit_test(test_assign_in_place),     cmocka_unit_test(test_assign_of_a_transpose),
-        cmocka_unit_test(test_assign_of_a_product), cmocka_unit_test(test_chain_needs_two_buffers),
-        cmocka_unit_test(test_one_value_twice),
+        cmocka_unit_test(test_random_schedules),        cmocka_unit_test(test_swap),
+        cmocka_unit_test(test_assign_in_place),         cmocka_unit_test(test_assign_of_a_transpose),
+        cmocka_unit_test(test_assign_of_a_product),     cmocka_unit_test(test_assign_beside_a_sum),
+        cmocka_unit_test(test_chain_needs_two_buffers), cmocka_unit_test(test_one_value_twice),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
