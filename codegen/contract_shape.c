@@ -118,7 +118,9 @@ enum {
     PANEL_AHEAD = 10,
     PANEL_BYTES = 24 * 1024,
     ROWS_BYTES = 192 * 1024,
-    MORE_ROWS_BYTES = 352 * 1024, /* processors with 64-byte registers have second caches of 1 MiB and more */
+    MORE_ROWS_BYTES = 352 * 1024, /* with a big second cache */
+    PART_ROWS = 256,
+    MORE_PART_ROWS = 512,
     NEAR_BYTES = 256 * 1024,
     FAR_BYTES = 512 * 1024,
     COPY_BYTES = 272 * 1024, /* of the stack: eight panels of 512 x 16 floats */
@@ -251,13 +253,21 @@ int64_t cg_product_panels(const cg_product *p)
     return ceil_div(p->n, (int64_t)p->nv * p->k->c->lanes);
 }
 
-/* Rows of a unit: enough to pay for packing, few enough to give threads something to share. */
+/* Processors with 64-byte registers have second caches of 1 MiB and more. */
+static bool has_big_second_cache(const cg_product *p)
+{
+    return p->k->c->register_bytes == 64;
+}
+
+/* Rows of a unit: enough to pay for packing, few enough to give threads something to share. With a k of
+ * several blocks twice as many rows save packing B again: matmul_1024 20.5 -> 19.9 ms (Zen 4). */
 static void choose_rows(cg_product *p, int64_t outer)
 {
     int64_t panels = cg_product_panels(p), most = p->m;
+    int64_t part = has_big_second_cache(p) ? MORE_PART_ROWS : PART_ROWS;
 
-    if (p->blocks > 1 && most > 256)
-        most = 256; /* the part buffer is mb rows */
+    if (p->blocks > 1 && most > part) /* the part buffer is mb rows */
+        most = part;
     while (outer * panels * ceil_div(p->m, most) < 8 && most > 8 * p->mr && most > 64)
         most = ceil_div(most, 2);
     p->mb = ceil_div(most, p->mr) * p->mr;
@@ -300,7 +310,7 @@ static bool shares_stretches(const cg_product *p)
 static void choose_panels(cg_product *p, int64_t outer)
 {
     int64_t panels = cg_product_panels(p);
-    int64_t room = p->k->c->register_bytes == 64 ? MORE_ROWS_BYTES : ROWS_BYTES;
+    int64_t room = has_big_second_cache(p) ? MORE_ROWS_BYTES : ROWS_BYTES;
     int64_t most = room / (CG_K_BLOCK * (int64_t)ir_dtype_size(p->dtype)) / p->mr * p->mr;
 
     p->np = 1;
