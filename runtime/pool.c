@@ -47,12 +47,12 @@ struct rt_pool {
     pthread_t *workers;
     int started;
     lane *lanes;
-    /* the open loop */
+    /* the open loop, which comes to a worker in one line of the cache with the number it waits for */
+    _Alignas(64) _Atomic uint32_t job;
+    unsigned mxcsr;
     rt_chunk_fn *fn;
     void *const *args;
     int64_t n, chunks;
-    unsigned mxcsr;
-    _Alignas(64) _Atomic uint32_t job;
     _Alignas(64) _Atomic int inside;
     _Alignas(64) _Atomic int sleepers;
     atomic_bool stop;
@@ -113,7 +113,13 @@ static int64_t spin_until(crowd *c)
     return now >= c->over ? now + SPIN_NS : 0;
 }
 
-/* Waits until `job` is another loop than `seen`, or stop.  Returns the job's number. */
+/* Whether there is something to do after loop `seen`: another one, or to stop. */
+static bool is_called(const rt_pool *p, uint32_t job, uint32_t seen)
+{
+    return (job != seen && job % 2) || atomic_load(&p->stop);
+}
+
+/* Waits until there is something to do after loop `seen`.  Returns the job's number. */
 static uint32_t await(rt_pool *p, crowd *c, uint32_t seen)
 {
     int64_t until = p->spin ? spin_until(c) : 0;
@@ -121,13 +127,14 @@ static uint32_t await(rt_pool *p, crowd *c, uint32_t seen)
     for (;;) {
         uint32_t job = atomic_load(&p->job);
 
-        if ((job != seen && job % 2) || atomic_load(&p->stop)) {
+        for (int i = 0; until && i < 16 && !is_called(p, job, seen); i++) {
+            _mm_pause();
+            job = atomic_load(&p->job);
+        }
+        if (is_called(p, job, seen)) {
             return job;
         }
         if (until && now_ns() < until) {
-            for (int i = 0; i < 16; i++) {
-                _mm_pause();
-            }
             continue;
         }
         /* The kernel compares `job` again: a loop opened since then does not find us asleep. */
@@ -151,6 +158,7 @@ static void *work(void *arg)
         if (atomic_load(&p->stop)) {
             return NULL;
         }
+        __builtin_prefetch(&p->lanes[self], 1);
         atomic_fetch_add(&p->inside, 1);
         job = atomic_load(&p->job);
         if (job % 2) { /* open, and stays so for as long as we are inside */
