@@ -59,6 +59,55 @@ LLVMValueRef cg_add(cg *c, LLVMValueRef a, LLVMValueRef b)
     return LLVMBuildNSWAdd(c->b, a, b, "");
 }
 
+LLVMValueRef cg_hide(cg *c, LLVMValueRef n)
+{
+    LLVMTypeRef t = LLVMTypeOf(n), type = LLVMFunctionType(t, &t, 1, 0);
+    LLVMValueRef nothing = LLVMGetInlineAsm(type, "", 0, "=r,0", 4, 0, 0, LLVMInlineAsmDialectATT, 0);
+
+    return LLVMBuildCall2(c->b, type, nothing, &n, 1, "");
+}
+
+void cg_near_open(cg *c, cg_near *near)
+{
+    near->block = LLVMGetInsertBlock(c->b);
+    near->count = 0;
+    c->near = near;
+}
+
+/* At the end of near's block, or here if that is it. */
+static LLVMValueRef make_near(cg *c, LLVMValueRef v)
+{
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(c->b);
+    LLVMValueRef one = LLVMGetAggregateElement(v, 0), end = LLVMGetBasicBlockTerminator(c->near->block);
+    LLVMTypeRef real = LLVMTypeOf(one);
+    unsigned bits = LLVMGetTypeKind(real) == LLVMDoubleTypeKind ? 64 : 32;
+
+    if (end)
+        LLVMPositionBuilderBefore(c->b, end);
+    LLVMValueRef n = LLVMConstBitCast(one, LLVMIntTypeInContext(c->ctx, bits));
+    v = cg_splat(c, LLVMBuildBitCast(c->b, cg_hide(c, n), real, ""));
+    LLVMPositionBuilderAtEnd(c->b, here);
+    return v;
+}
+
+LLVMValueRef cg_near_constant(cg *c, LLVMValueRef v)
+{
+    cg_near *n = c->near;
+    LLVMTypeRef t = LLVMTypeOf(v);
+
+    if (!n || !LLVMIsConstant(v) || LLVMIsNull(v) || LLVMGetTypeKind(t) != LLVMVectorTypeKind ||
+        LLVMGetTypeKind(LLVMGetElementType(t)) == LLVMIntegerTypeKind)
+        return v;
+    for (int i = 0; i < n->count; i++)
+        if (n->constant[i] == v)
+            return n->local[i];
+    if (n->count == CG_NEAR)
+        return v;
+    n->constant[n->count] = v;
+    n->local[n->count] = make_near(c, v);
+    return n->local[n->count++];
+}
+
 LLVMValueRef cg_real(cg *c, ir_dtype d, double v)
 {
     LLVMTypeRef t = cg_scalar_type(c, d);
@@ -66,7 +115,7 @@ LLVMValueRef cg_real(cg *c, ir_dtype d, double v)
     if (ir_dtype_is_float(d)) {
         double rounded;
         ir_element_set(d, &rounded, v);
-        return cg_splat(c, LLVMConstReal(t, ir_element_get(d, &rounded)));
+        return cg_near_constant(c, cg_splat(c, LLVMConstReal(t, ir_element_get(d, &rounded))));
     }
     if (d == IR_DT_bool)
         return cg_splat(c, LLVMConstInt(t, v != 0, 0));

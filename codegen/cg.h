@@ -13,6 +13,14 @@
 #include "ir/ir.h"
 #include "ir/map.h"
 
+/* Constants made at the end of one block, for the code from there on (cg_near_open). */
+enum { CG_NEAR = 48 };
+typedef struct cg_near {
+    LLVMBasicBlockRef block;
+    int count;
+    LLVMValueRef constant[CG_NEAR], local[CG_NEAR];
+} cg_near;
+
 typedef struct cg {
     LLVMContextRef ctx;
     LLVMModuleRef module;
@@ -25,6 +33,7 @@ typedef struct cg {
     bool has_f16c;            /* target converts f16: else by integer steps */
     bool check_races;         /* accesses are told: cg_tell_wrote, cg_tell_read */
     unsigned freedoms, freed; /* IR_FREE bits: what may be used, what was */
+    cg_near *near;            /* NULL: constants are LLVM's */
     ir_error *err;
 } cg;
 
@@ -40,6 +49,13 @@ LLVMValueRef cg_i64(cg *c, int64_t v);                      /* scalar i64 consta
 LLVMValueRef cg_add(cg *c, LLVMValueRef a, LLVMValueRef b); /* indices, whose sum fits; nothing for 0 */
 /* splat constant rounded to the dtype (any dtype) */
 LLVMValueRef cg_real(cg *c, ir_dtype d, double v);
+/* From here on vectors of constants that cg_real and cg_near_constant give are made in the current block and
+ * hidden from LLVM, which would else keep them in registers from the kernel's start on, through the loops
+ * that want all registers for sums.  `near` lives until c->near is NULL again. */
+void cg_near_open(cg *c, cg_near *near);
+LLVMValueRef cg_near_constant(cg *c, LLVMValueRef v); /* v, or what stands for it */
+/* n, so that LLVM cannot know it. */
+LLVMValueRef cg_hide(cg *c, LLVMValueRef n);
 LLVMValueRef cg_lane_ids(cg *c, LLVMTypeRef int_elem); /* <0, 1, 2, ..> */
 /* Calls llvm.NAME overloaded on `types`. */
 LLVMValueRef cg_intrinsic(cg *c, const char *name, LLVMTypeRef *types, int type_count, LLVMValueRef *args,

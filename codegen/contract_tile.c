@@ -236,7 +236,9 @@ static void finish_part(cg_tile *t, LLVMValueRef row, LLVMValueRef row_in_unit)
     cg_product *p = t->p;
     cg_kernel *k = p->k;
     cg *c = k->c;
+    cg_near near;
 
+    cg_near_open(c, &near);
     for (int j = 0; j < t->vectors; j++) {
         at_columns(t, j);
         cg_loop l = cg_loop_open(c, cg_i64(c, 0), cg_i64(c, t->rows), 1, "finish");
@@ -251,6 +253,7 @@ static void finish_part(cg_tile *t, LLVMValueRef row, LLVMValueRef row_in_unit)
         cg_forget_level(k, 1);
         cg_loop_close(c, &l);
     }
+    c->near = NULL;
 }
 
 static void finish_sums(cg_tile *t, LLVMValueRef row)

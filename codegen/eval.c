@@ -207,6 +207,7 @@ static LLVMValueRef compute(cg_kernel *k, int t, bool varies)
         x[i] = varies ? as_vector(k, e->x[i]) : s->scalar;
         if (!x[i])
             return NULL;
+        x[i] = cg_near_constant(k->c, x[i]);
     }
     if (e->way == CG_QUOTIENT)
         return cg_quotient(k, x);
@@ -255,8 +256,12 @@ static bool settle(cg_kernel *k, int t)
     bool varies = cg_term_varies(k, t);
     LLVMBasicBlockRef here = cg_go_home(k, k->terms[t].uses);
 
+    cg_near *near = k->c->near;
+    if (LLVMGetInsertBlock(k->c->b) != here) /* perhaps before they are made */
+        k->c->near = NULL;
     cg_debug_at(k->c, k->debug_scope, k->terms[t].node);
     LLVMValueRef v = compute(k, t, varies);
+    k->c->near = near;
     cg_come_back(k, here);
     if (!v)
         return false;

@@ -9,15 +9,6 @@
 
 /* ---- counted loops ---- */
 
-/* n, so that LLVM cannot know it. */
-static LLVMValueRef hide(cg *c, LLVMValueRef n)
-{
-    LLVMTypeRef t = LLVMTypeOf(n), type = LLVMFunctionType(t, &t, 1, 0);
-    LLVMValueRef nothing = LLVMGetInlineAsm(type, "", 0, "=r,0", 4, 0, 0, LLVMInlineAsmDialectATT, 0);
-
-    return LLVMBuildCall2(c->b, type, nothing, &n, 1, "");
-}
-
 static bool surely_less(LLVMValueRef from, LLVMValueRef to)
 {
     return LLVMIsAConstantInt(from) && LLVMIsAConstantInt(to) &&
@@ -49,7 +40,7 @@ void cg_loop_close(cg *c, cg_loop *l)
     LLVMValueRef next = LLVMBuildNSWAdd(c->b, l->index, cg_i64(c, l->step), "");
 
     if (!l->running_pointers)
-        next = hide(c, next);
+        next = cg_hide(c, next);
     l->latch = LLVMGetInsertBlock(c->b);
     LLVMAddIncoming(l->index, &next, &l->latch, 1);
     LLVMBuildCondBr(c->b, LLVMBuildICmp(c->b, LLVMIntSLT, next, l->to, ""), l->body, l->done);
@@ -189,7 +180,7 @@ LLVMValueRef cg_const_mask(cg_kernel *k, int64_t active)
     if (!k->tail_mask[active]) {
         LLVMBasicBlockRef here = LLVMGetInsertBlock(c->b);
         LLVMPositionBuilderBefore(c->b, LLVMGetBasicBlockTerminator(k->entry));
-        LLVMValueRef n = hide(c, LLVMConstInt(i32, (unsigned long long)active, 0));
+        LLVMValueRef n = cg_hide(c, LLVMConstInt(i32, (unsigned long long)active, 0));
         k->tail_mask[active] = LLVMBuildICmp(c->b, LLVMIntULT, cg_lane_ids(c, i32), cg_splat(c, n), "");
         LLVMPositionBuilderAtEnd(c->b, here);
     }
