@@ -17,11 +17,13 @@ static const char *input_name(const ir_graph *g, int i)
 }
 
 /* Binds variables that were captured and counts what the caller has to bind. */
-static void bind_known(tdm_exec *e)
+static bool bind_known(tdm_exec *e)
 {
     const ir_graph *g = graph_of(e);
     for (int i = 0; i < g->input_count; i++) {
         tdm_tensor *t = e->program->bound[i];
+        if (t && !rt_pin(t))
+            return false;
         if (t)
             rt_exec_input(e->x, i, t->a.data);
         if (i == e->program->rng_input)
@@ -32,6 +34,7 @@ static void bind_known(tdm_exec *e)
             if (t && g->assigns[k].variable == g->inputs[i])
                 e->written[k] = t;
     }
+    return true;
 }
 
 static bool make_outputs(tdm_exec *e)
@@ -39,7 +42,7 @@ static bool make_outputs(tdm_exec *e)
     const ir_graph *g = graph_of(e);
     for (int i = 0; i < g->output_count; i++) {
         tdm_tensor *t = rt_tensor_new(&e->program->ctx->rt, &g->nodes[g->outputs[i].value].type);
-        if (!t)
+        if (!t || !rt_pin(t))
             return false;
         e->outputs[i] = rt_hold(t);
         rt_exec_output(e->x, i, t->a.data);
@@ -64,12 +67,12 @@ tdm_exec *tdm_exec_new(tdm_program *p)
         e->written = calloc(na, sizeof *e->written);
         e->x = rt_exec_new(&p->p, p->ctx->pool, &p->ctx->rt.error);
     }
-    if (!e || !e->inputs || !e->ready || !e->outputs || !e->written || !e->x || !make_outputs(e)) {
+    if (!e || !e->inputs || !e->ready || !e->outputs || !e->written || !e->x || !make_outputs(e) ||
+        !bind_known(e)) {
         fe_fail(p->ctx, nowhere, IR_ENOMEM, "exec_new: out of memory");
         tdm_exec_free(e);
         return NULL;
     }
-    bind_known(e);
     return e;
 }
 
@@ -141,6 +144,8 @@ static tdm_status bind_tensor(tdm_exec *e, const char *op, const char *name, boo
         if (!t)
             return tdm_error_code(ctx);
     }
+    if (!rt_pin(t))
+        return tdm_error_code(ctx);
     mark_ready(e, i, t->a.data, t);
     for (int k = 0; variable && k < g->assign_count; k++)
         if (g->assigns[k].variable == g->inputs[i])

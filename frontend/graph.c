@@ -130,15 +130,27 @@ static void fresh_name(const tdm_graph *g, const tdm_tensor *t, char name[64])
         }
 }
 
-/* t's value now, which the context's threads copy: weights may be most of the memory that there is. */
+/* t's value now, held: t's own bytes until somebody writes to it, as weights may be most of the memory that
+ * there is, or a copy. */
+static ir_shared *value_of(tdm_tensor *t, size_t bytes)
+{
+    ir_shared *s = rt_share(t);
+    if (s)
+        return s;
+    s = ir_shared_new(bytes);
+    if (s && rt_copy_out(t, ir_shared_data(s)) == IR_OK)
+        return s;
+    ir_shared_release(s);
+    return NULL;
+}
+
 static ir_ref capture_value(tdm_graph *g, tdm_tensor *t, tdm_loc at)
 {
     size_t bytes = ir_type_bytes(&t->a.type);
-    ir_shared *s = ir_shared_new(bytes);
+    ir_shared *s = value_of(t, bytes);
     ir_attrs a = {.type = t->a.type};
 
-    if (!s || rt_copy_out(t, ir_shared_data(s)) != IR_OK) {
-        ir_shared_release(s);
+    if (!s) {
         fe_fail(g->ctx, at, IR_ENOMEM, "graph '%s': out of memory for a constant of %zu bytes", g->g->name,
                 bytes);
         return IR_NONE;

@@ -195,6 +195,8 @@ tdm_status tdm_write(tdm_tensor *t, const void *data, size_t bytes)
                        data ? bytes : 0, tdm_bytes(t));
     if (!rt_array_is_contiguous(&t->a))
         return fe_fail(ctx_of(t), nowhere, IR_EARG, "write: the tensor is a view with gaps");
+    if (!rt_own(t))
+        return tdm_error_code(ctx_of(t));
     memcpy(t->a.data, data, bytes);
     t->storage->version++;
     return TDM_OK;

@@ -14,15 +14,10 @@
 
 struct ir_shared {
     int holders;
-    size_t aligned; /* data starts at the first multiple of this */
+    void *data;
+    size_t bytes;
+    ir_shared_drop *drop; /* NULL: the data lies behind this header */
 };
-
-static void *data_of(ir_shared *s)
-{
-    uintptr_t at = (uintptr_t)(s + 1);
-
-    return (char *)(s + 1) + (s->aligned - at % s->aligned) % s->aligned;
-}
 
 ir_shared *ir_shared_new(size_t bytes)
 {
@@ -31,15 +26,24 @@ ir_shared *ir_shared_new(size_t bytes)
 
     if (!s)
         return NULL;
-    *s = (ir_shared){1, aligned};
+    *s = (ir_shared){1, (char *)(s + 1) + (aligned - (uintptr_t)(s + 1) % aligned) % aligned, bytes, NULL};
     if (aligned == HUGE_PAGE) /* only advice: refused where the system has none */
-        madvise(data_of(s), bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+        madvise(s->data, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    return s;
+}
+
+ir_shared *ir_shared_adopt(void *data, size_t bytes, ir_shared_drop *drop)
+{
+    ir_shared *s = ir_mem_alloc(sizeof *s);
+
+    if (s)
+        *s = (ir_shared){1, data, bytes, drop};
     return s;
 }
 
 void *ir_shared_data(ir_shared *s)
 {
-    return data_of(s);
+    return s->data;
 }
 
 void ir_shared_hold(ir_shared *s)
@@ -49,6 +53,17 @@ void ir_shared_hold(ir_shared *s)
 
 void ir_shared_release(ir_shared *s)
 {
-    if (s && __atomic_sub_fetch(&s->holders, 1, __ATOMIC_ACQ_REL) == 0)
-        ir_mem_free(s);
+    if (!s || __atomic_sub_fetch(&s->holders, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    if (s->drop)
+        s->drop(s->data, s->bytes);
+    ir_mem_free(s);
+}
+
+bool ir_shared_take(ir_shared *s)
+{
+    if (__atomic_load_n(&s->holders, __ATOMIC_ACQUIRE) != 1) /* one, the caller: nobody can add to that */
+        return false;
+    ir_mem_free(s);
+    return true;
 }

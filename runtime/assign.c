@@ -64,11 +64,11 @@ static ir_status check(const tdm_tensor *t, const tdm_tensor *value)
 static ir_status replace(tdm_tensor *t, const tdm_tensor *value)
 {
     rt_context *c = t->ctx;
-    bool direct = rt_array_is_contiguous(&t->a) && t->storage != value->storage;
-    tdm_tensor *row = direct ? NULL : rt_result_new(c, &value->a.type);
+    bool owned = rt_own(t), direct = rt_array_is_contiguous(&t->a) && t->storage != value->storage;
+    tdm_tensor *row = direct || !owned ? NULL : rt_result_new(c, &value->a.type);
     void *to = direct ? t->a.data : row ? row->a.data : NULL;
 
-    if (!to) {
+    if (!owned || !to) {
         return c->error.status;
     }
     if (rt_copy_elements(&c->engine, &value->a, to)) {

@@ -17,6 +17,13 @@ static size_t large_class(size_t bytes, unsigned *cls)
     return units << shift;
 }
 
+void rt_block_free(void *p, size_t bytes)
+{
+    unsigned cls;
+
+    rt_free(p, large_class(bytes, &cls));
+}
+
 static void free_list(rt_block **list, size_t bytes)
 {
     while (*list) {

@@ -52,6 +52,7 @@ struct rt_caches {
 /* cache.c.  NULL + sticky IR_ENOMEM on failure.  `bytes` of put must be those of get. */
 void *rt_block_get_slow(rt_context *c, size_t bytes);
 void rt_block_put_slow(rt_context *c, void *p, size_t bytes);
+void rt_block_free(void *p, size_t bytes); /* of any context, by any thread; more than RT_SMALL bytes */
 
 static inline void *rt_block_get(rt_context *c, size_t bytes)
 {

@@ -4,6 +4,7 @@
  *   storage  the memory behind one or more views; counted references; the version of in-place changes
  *
  * A small storage (<= 4 KiB) is one block: header, then data.  Live and peak bytes count data only. */
+#include "ir/shared.h"
 #include "runtime/compute.h"
 #include "runtime/eager.h"
 
@@ -27,6 +28,8 @@ static rt_storage *storage_new(rt_context *c, size_t bytes)
         return NULL;
     }
     s->bytes = bytes;
+    s->shared = NULL;
+    s->pinned = false;
     s->refs = 1;
     s->version = 0;
     s->busy = 0;
@@ -48,7 +51,11 @@ static void storage_release(rt_context *c, rt_storage *s)
     }
     c->live_bytes -= bytes;
     if (bytes > RT_SMALL) {
-        rt_block_put(c, s->data, bytes);
+        if (s->shared) {
+            ir_shared_release(s->shared);
+        } else {
+            rt_block_put(c, s->data, bytes);
+        }
         rt_block_put(c, s, sizeof *s);
     } else {
         rt_block_put(c, s, RT_HEADER + bytes);
@@ -132,10 +139,27 @@ tdm_tensor *rt_placeholder(rt_context *c, const ir_type *type)
     return rt_scope_add(c, rt_place_new(c, type));
 }
 
+/* `a` where t's bytes are after they became its own. */
+static tdm_tensor *alias_of_shared(tdm_tensor *t, const rt_array *a)
+{
+    ptrdiff_t at = (char *)a->data - (char *)t->a.data;
+    rt_array moved = *a;
+
+    if (!rt_own(t)) {
+        return NULL;
+    }
+    moved.data = (char *)t->a.data + at;
+    return rt_alias_at(t, &moved);
+}
+
 tdm_tensor *rt_alias_at(tdm_tensor *t, const rt_array *a)
 {
-    tdm_tensor *v = tensor_make(t->ctx, &a->type);
+    tdm_tensor *v;
 
+    if (t->storage && t->storage->shared) {
+        return alias_of_shared(t, a);
+    }
+    v = tensor_make(t->ctx, &a->type);
     if (v) {
         memcpy(v->a.strides, a->strides, sizeof v->a.strides);
         v->a.data = a->data;

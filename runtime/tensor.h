@@ -16,14 +16,18 @@ typedef struct rt_scope rt_scope;
 typedef struct rt_tape_node rt_tape_node;
 typedef struct rt_checkpoint rt_checkpoint;
 
+struct ir_shared;
+
 typedef struct rt_storage {
     void *data;
     size_t bytes;
+    struct ir_shared *shared; /* constants hold the data too (share.c): refs is 1, pinned false; or NULL */
     uint32_t refs;
     uint32_t version; /* counts in-place changes (assign) */
     uint32_t busy;    /* a running program is about to write it (frontend/exec.c) */
     uint32_t slots;   /* scratch of closing a checkpointed region: saved slots seen so far */
     ir_loc changed;   /* the user's line of the last one: named when a saved value turns out to be changed */
+    bool pinned;      /* an execution keeps the address of the data */
 } rt_storage;
 
 struct tdm_tensor {
@@ -120,6 +124,17 @@ tdm_tensor *rt_placeholder(rt_context *c, const ir_type *t); /* type only */
 /* Itself, or a row-major copy (data only: never recorded). */
 tdm_tensor *rt_contiguous(tdm_tensor *t);
 ir_status rt_copy_out(const tdm_tensor *t, void *data); /* row-major elements */
+
+/* Copy on write (share.c).  A hold on t's bytes for a constant; NULL: they are to be copied now. */
+struct ir_shared *rt_share(tdm_tensor *t);
+/* Before t's bytes are written: no constant has them.  May move them; false + sticky error: out of memory. */
+bool rt_own_slow(tdm_tensor *t);
+static inline bool rt_own(tdm_tensor *t)
+{
+    return !t->storage->shared || rt_own_slow(t);
+}
+
+bool rt_pin(tdm_tensor *t); /* and they stay where they are */
 
 /* Infer, compute (views share storage), record when grad mode is on and an operand requires grad.  This is
  * what the sink's emit does; errors are sticky.  One element-wise op on a small tensor must stay under 150 ns

@@ -107,8 +107,8 @@ static void test_half_weights(void **state)
     close_context(ctx);
 }
 
-/* Captured values are copies, of views too, and by several threads if they are big; a closed graph doesn't
- * hold the tensors that it has the values of. */
+/* Captured values stay as they were, of views too, which are copied, by several threads if they are big; a
+ * closed graph doesn't hold the tensors that it has the values of. */
 static void test_captured_values(void **state)
 {
     enum { ROWS = 300, COLUMNS = 500 };

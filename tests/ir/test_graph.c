@@ -101,6 +101,32 @@ static void aligns_shared_data(void **state)
     }
 }
 
+static size_t dropped;
+
+static void drop(void *data, size_t bytes)
+{
+    assert_int_equal(*(char *)data, 7);
+    dropped += bytes;
+}
+
+/* Adopted bytes are dropped by the last holder, unless that is their owner, who takes them back. */
+static void adopts_data(void **state)
+{
+    (void)state;
+    static char data[64] = {7};
+    ir_shared *s = ir_shared_adopt(data, 64, drop);
+    assert_ptr_equal(ir_shared_data(s), data);
+    ir_shared_hold(s);
+    assert_false(ir_shared_take(s));
+    ir_shared_release(s);
+    assert_int_equal(dropped, 0);
+    assert_true(ir_shared_take(s));
+    assert_int_equal(dropped, 0);
+    s = ir_shared_adopt(data, 64, drop);
+    ir_shared_release(s);
+    assert_int_equal(dropped, 64);
+}
+
 static void interns(void **state)
 {
     (void)state;
@@ -326,6 +352,7 @@ int main(void)
         cmocka_unit_test(failures),
         cmocka_unit_test(attrs_equal_and_hash),
         cmocka_unit_test(aligns_shared_data),
+        cmocka_unit_test(adopts_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
