@@ -104,7 +104,8 @@ static bool ready_static(bench_job *j)
     define(j);
     if (j->w->kind != BENCH_TRAIN) /* the graph has their values */
         release_params(j);
-    j->program = tdm_compile(j->graph, NULL);
+    j->program = tdm_compile_once(j->graph, NULL);
+    j->graph = NULL;
     j->exec = tdm_exec_new(j->program);
     for (int i = 0; i < j->n_inputs && j->exec; i++)
         tdm_exec_bind(j->exec, j->w->inputs[i].name, j->inputs[i]);

@@ -116,11 +116,12 @@ static bool run_passes(tdm_program *p, const ir_graph *g, pass_context *pc)
 }
 
 /* What the passes make of g and its code are on disk already or made.  The pieces end up in p. */
-static bool build(tdm_program *p, const ir_graph *g, const char *without)
+static bool build(tdm_program *p, const ir_graph *g, ir_graph **given, const char *without)
 {
     tdm_context *ctx = p->ctx;
     pass_context pc = fe_pass_context(ctx);
     cg_options o = fe_codegen_options(ctx);
+    pc.given = given;
     pc.apart = without && strcmp(without, "plan") == 0;
     pc.unchained = without && strcmp(without, "chain") == 0;
 
@@ -148,14 +149,14 @@ static bool build(tdm_program *p, const ir_graph *g, const char *without)
 /* The captured tensor behind every input of the final graph; inputs keep their order through the passes. */
 static bool bind_captures(tdm_program *p, const tdm_graph *source, const ir_graph *g)
 {
-    const ir_graph *final = p->p.graph;
-    p->bound = calloc((size_t) final->input_count + 1, sizeof *p->bound);
+    p->bound = calloc((size_t)g->input_count + 1, sizeof *p->bound);
     if (!p->bound) {
         fe_fail(p->ctx, nowhere, IR_ENOMEM, "compile: out of memory");
         return false;
     }
+    p->bound_count = g->input_count;
     p->rng_input = -1;
-    for (int i = 0; i < final->input_count; i++) {
+    for (int i = 0; i < p->bound_count; i++) {
         ir_ref leaf = g->inputs[i];
         if (source->rng == leaf)
             p->rng_input = i;
@@ -176,22 +177,24 @@ static bool has_results(const ir_graph *g)
     return found;
 }
 
-static tdm_program *compile(tdm_graph *source, const char *const *dims, const char *without)
+static bool can_compile(const tdm_graph *source)
 {
-    if (!source)
-        return NULL;
     tdm_context *ctx = source->ctx;
-    if (!tdm_ok(ctx))
-        return NULL;
-    if (!source->closed) {
+
+    if (tdm_ok(ctx) && !source->closed)
         fe_fail(ctx, nowhere, IR_ESTATE, "compile: graph '%s' is still open", source->g->name);
-        return NULL;
-    }
-    if (!has_results(source->g)) {
+    if (tdm_ok(ctx) && !has_results(source->g))
         fe_fail(ctx, nowhere, IR_ESTATE, "compile: graph '%s' has no outputs and no assigns",
                 source->g->name);
+    return tdm_ok(ctx);
+}
+
+/* once: the graph of `source` is given up. */
+static tdm_program *compile(tdm_graph *source, const char *const *dims, const char *without, bool once)
+{
+    if (!source || !can_compile(source))
         return NULL;
-    }
+    tdm_context *ctx = source->ctx;
     ir_graph *special = source->g->symbol_count ? fe_specialize(ctx, source->g, dims) : NULL;
     if (!tdm_ok(ctx))
         return NULL;
@@ -202,9 +205,14 @@ static tdm_program *compile(tdm_graph *source, const char *const *dims, const ch
         return NULL;
     }
     p->ctx = ctx;
+    if (once && special) {
+        ir_graph_free(source->g);
+        source->g = special;
+        special = NULL;
+    }
     const ir_graph *g = special ? special : source->g;
     rt_context_trim(&ctx->rt); /* weights that were captured and released: compiling needs their memory */
-    bool ok = build(p, g, without) && bind_captures(p, source, g);
+    bool ok = bind_captures(p, source, g) && build(p, g, once ? &source->g : NULL, without);
     p->graph = (tdm_graph){.ctx = ctx, .g = p->p.graph, .rng = IR_NONE, .closed = true, .borrowed = true};
     ir_graph_free(special);
     if (ok)
@@ -215,19 +223,27 @@ static tdm_program *compile(tdm_graph *source, const char *const *dims, const ch
 
 tdm_program *tdm_compile(tdm_graph *source, const char *const *dims)
 {
-    return compile(source, dims, NULL);
+    return compile(source, dims, NULL, false);
+}
+
+tdm_program *tdm_compile_once(tdm_graph *source, const char *const *dims)
+{
+    tdm_program *p = compile(source, dims, NULL, true);
+
+    tdm_graph_free(source);
+    return p;
 }
 
 tdm_program *tdm_compile_without(tdm_graph *source, const char *pass)
 {
-    return compile(source, NULL, pass);
+    return compile(source, NULL, pass, false);
 }
 
 void tdm_program_free(tdm_program *p)
 {
     if (!p)
         return;
-    for (int i = 0; p->bound && i < p->p.graph->input_count; i++)
+    for (int i = 0; i < p->bound_count; i++)
         rt_release(p->bound[i]);
     free(p->bound);
     free(p->map);

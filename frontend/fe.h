@@ -76,6 +76,7 @@ struct tdm_program {
     ir_ref *map;     /* source node -> final node */
     uint32_t map_count;
     tdm_tensor **bound;       /* captured tensor of input i of the final graph, or NULL; held */
+    int bound_count;          /* inputs of that graph */
     int rng_input;            /* index of the hidden input, -1 */
     int users;                /* executions alive */
     rt_store_key key, passes; /* passes: of what they made of the source graph */

@@ -60,9 +60,14 @@ void ir_shared_release(ir_shared *s)
     ir_mem_free(s);
 }
 
+bool ir_shared_alone(const ir_shared *s)
+{
+    return __atomic_load_n(&s->holders, __ATOMIC_ACQUIRE) == 1; /* nobody else can add to that */
+}
+
 bool ir_shared_take(ir_shared *s)
 {
-    if (__atomic_load_n(&s->holders, __ATOMIC_ACQUIRE) != 1) /* one, the caller: nobody can add to that */
+    if (!ir_shared_alone(s))
         return false;
     ir_mem_free(s);
     return true;

@@ -21,7 +21,8 @@ ir_shared *ir_shared_new(size_t bytes); /* held once, not initialised; NULL when
 ir_shared *ir_shared_adopt(void *data, size_t bytes, ir_shared_drop *drop);
 void *ir_shared_data(ir_shared *s); /* at a multiple of 64 bytes */
 void ir_shared_hold(ir_shared *s);
-void ir_shared_release(ir_shared *s); /* the last one frees it; NULL is fine */
+void ir_shared_release(ir_shared *s);     /* the last one frees it; NULL is fine */
+bool ir_shared_alone(const ir_shared *s); /* the caller is the only holder, so the bytes may be changed */
 /* True: the caller was the only holder, s is gone and what it adopted is the caller's again. */
 bool ir_shared_take(ir_shared *s);
 

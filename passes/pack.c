@@ -11,7 +11,8 @@
  *
  * in:  any verified graph; pc->eval, without which nodes are copied as they are.
  * out: constants that are used as the right side of products alone, all along the same axis, of whole lines
- *      and of some size, are panels.  m, n and k of the products stay, hence their bits (numerics rule 5). */
+ *      and of some size, are panels.  m, n and k of the products stay, hence their bits (numerics rule 5).
+ *      Where the graph is given up (pc->given) they lie where the weights did, if nobody else holds those. */
 #include "ir/map.h"
 #include "ir/plant.h"
 #include "ir/shared.h"
@@ -90,6 +91,33 @@ static void find_weights(const ir_graph *g, int8_t *axis)
     }
 }
 
+/* Where the panels of n are to lie, held: at the weights', where that is allowed. */
+static ir_shared *room_for(const pass_context *pc, const ir_node *n)
+{
+    ir_shared *own = n->attrs->constant.shared;
+
+    if (!pc->given || !own || !ir_shared_alone(own)) {
+        return ir_shared_new(ir_type_bytes(&n->type));
+    }
+    ir_shared_hold(own);
+    return own;
+}
+
+/* y = transpose(x), of 3 axes, also where y is x. */
+static bool lay_out(pass_context *pc, const ir_attrs *turn, const ir_type *from, const void *x,
+                    const ir_type *to, void *y)
+{
+    ir_attrs same = {.type = *to};
+    void *apart = y == x ? malloc(ir_type_bytes(to)) : NULL, *z = y == x ? apart : y;
+    bool done = z && pc->eval(pc->eval_user, IR_transpose, turn, &from, &x, 1, to, z) == IR_OK;
+
+    if (done && apart) {
+        done = pc->eval(pc->eval_user, IR_reshape, &same, &to, (const void *[]){z}, 1, to, y) == IR_OK;
+    }
+    free(apart);
+    return done;
+}
+
 /* The constant as [panels, k, columns of a line]. */
 static ir_ref panels(pass_context *pc, const ir_node *n, int axis, ir_graph *out)
 {
@@ -99,13 +127,11 @@ static ir_ref panels(pass_context *pc, const ir_node *n, int axis, ir_graph *out
         ir_type_make(n->type.dtype, 3, axis ? (int64_t[]){count, line, k} : (int64_t[]){k, count, line});
     ir_type to = ir_type_make(n->type.dtype, 3, (int64_t[]){count, k, line});
     ir_attrs turn = {.n = 3, .axes = {axis ? 0 : 1, axis ? 2 : 0, axis ? 1 : 2}}, a = {.type = to};
-    const ir_type *types[] = {&from};
-    const void *data[] = {n->attrs->constant.data};
-    ir_shared *laid = ir_shared_new(ir_type_bytes(&to));
+    ir_shared *laid = room_for(pc, n);
     void *y = laid ? ir_shared_data(laid) : NULL;
     ir_ref r = IR_NONE;
 
-    if (!y || pc->eval(pc->eval_user, IR_transpose, &turn, types, data, 1, &to, y) != IR_OK) {
+    if (!y || !lay_out(pc, &turn, &from, n->attrs->constant.data, &to, y)) {
         ir_fail(&out->error, IR_ENOMEM, "out of memory laying out a constant of %zu bytes",
                 ir_type_bytes(&to));
     } else {

@@ -18,6 +18,9 @@ typedef struct pass_context {
     int threads;          /* that the program is to run on; up to 1: one */
     size_t chain_slice;   /* for tests: any chain will do, in slices of so many bytes; 0: what pays */
     bool any_blocks; /* for tests: any blocks of rows are reduced along with the rows, not only what pays */
+    /* NULL, or where the caller has the graph that is run on and gives it up: it is freed, and set to NULL,
+     * when the first pass is done, and the bytes of constants that nobody else holds may be used again */
+    ir_graph **given;
 } pass_context;
 
 /* Rewrites `in` into the empty graph `out`; map[ref in in] = ref in out or IR_NONE.  Inputs, variables,

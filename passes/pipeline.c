@@ -106,6 +106,7 @@ static ir_graph *run_all(pass_context *pc, const ir_graph *g, const pass_info *c
 {
     const ir_graph *current = g;
     ir_graph *owned = NULL;
+    uint32_t refs = g->count;
 
     for (int i = 0; i < count; i++) {
         pass_report report;
@@ -115,10 +116,14 @@ static ir_graph *run_all(pass_context *pc, const ir_graph *g, const pass_info *c
             ir_fail(pc->err, IR_ENOMEM, "out of memory in pass %s", passes[i]->name);
         }
         if (next) {
-            compose(total, g->count, step);
+            compose(total, refs, step);
         }
         free(step);
         ir_graph_free(owned);
+        if (next && pc->given) {
+            ir_graph_free(*pc->given);
+            *pc->given = NULL;
+        }
         owned = next;
         current = next;
         if (!next) {

@@ -136,8 +136,7 @@ typedef struct tdm_options {
     size_t cache_bytes; /* most that the folder may hold, the longest unused go first; 0: 256 MiB */
 } tdm_options;
 
-/* NULL options: defaults.  NULL only when out of memory; a bad option is a sticky error of the returned
- * context. */
+/* NULL options: defaults.  NULL only when out of memory; a bad option is a sticky error of the result. */
 TDM_API tdm_context *tdm_context_new(const tdm_options *options);
 TDM_API void tdm_context_free(tdm_context *ctx);
 TDM_API bool tdm_ok(const tdm_context *ctx);
@@ -220,8 +219,7 @@ TDM_API tdm_status tdm_archive_save(const tdm_archive *a, const char *path);
 
 /* ---- gradients ---------------------------------------------------------------------------------------- */
 
-/* A leaf that collects gradients and is captured by reference in graphs; held until tdm_release.  name may be
- * NULL. */
+/* A leaf that collects gradients, captured by reference in graphs; held until tdm_release.  name: or NULL */
 TDM_API tdm_tensor *tdm_parameter(tdm_tensor *t, const char *name);
 /* As tdm_parameter without gradients: optimiser state, running statistics. */
 TDM_API tdm_tensor *tdm_variable(tdm_tensor *t, const char *name);
@@ -451,10 +449,12 @@ TDM_API void tdm_graph_free(tdm_graph *g); /* after its programs */
  * call).  NULL on error; ENOMEM where no plan fits the memory budget: the message names the least that was
  * reached and the node where the peak is. */
 TDM_API tdm_program *tdm_compile(tdm_graph *g, const char *const *dims /* "n=128", .., NULL; or NULL */);
+/* The same, and frees g, whatever comes of it: constants that products read are laid out for them where they
+ * lie, if no tensor and no other graph has them, so weights are never in memory twice. */
+TDM_API tdm_program *tdm_compile_once(tdm_graph *g, const char *const *dims);
 TDM_API void tdm_program_free(tdm_program *p); /* after its executions */
 
-/* One run's memory.  Inputs are read from, and outputs kept in, tensors; variables are the captured tensors
- * themselves. */
+/* One run's memory.  Inputs are read from, outputs kept in, tensors; variables are the captured tensors. */
 TDM_API tdm_exec *tdm_exec_new(tdm_program *p);
 /* shares t's memory: dtype, shape, row-major */
 TDM_API tdm_status tdm_exec_bind(tdm_exec *e, const char *input, tdm_tensor *t);

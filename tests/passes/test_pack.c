@@ -10,6 +10,7 @@
 #include "ir/emit.h"
 #include "ir/lib_graphs.h"
 #include "ir/lib_interp.h"
+#include "ir/shared.h"
 #include "passes/all.h"
 #include "passes/lib_eval.h"
 #include "passes/lib_pipeline.h"
@@ -187,12 +188,55 @@ static void test_left_alone(void **state)
     }
 }
 
+/* Of a graph that is given up the panels lie where the weights did, unless somebody else has those. */
+static void lies_in_place(int along, bool held)
+{
+    static const pass_info pack = {"pack", "", pass_pack};
+    const pass_info *list[] = {&pack};
+    ir_error e = {0};
+    const ir_graph *out;
+    const ir_node *panel;
+    ir_graph *g = graph();
+    ir_val x = input(g, IR_DT_f32, 5, 96), w = counted(g, IR_DT_f32, 96, 96);
+    const ir_attrs *a = g->nodes[ir_ref_of(w)].attrs;
+    const float *data = a->constant.data;
+    ir_shared *s = a->constant.shared;
+    pass_context pc = {.eval = test_eval, .err = &e, .given = &g};
+
+    ir_graph_output(g, "y", ir_ref_of(product(g, x, w, along)));
+    if (held) {
+        ir_shared_hold(s);
+    }
+    assert_int_equal(packed(g, &out, &panel), 1);
+    ir_graph *p = pass_run(&pc, g, list, 1, NULL, NULL, NULL, NULL);
+    assert_non_null(p);
+    assert_null(g);
+    const ir_attrs *laid = p->nodes[1].attrs;
+    assert_int_equal(p->nodes[1].op, IR_constant);
+    assert_memory_equal(laid->constant.data, panel->attrs->constant.data, laid->constant.bytes);
+    assert_true((laid->constant.data == data) == !held);
+    assert_true(!held || (data[0] == 1 && data[1] == 2 && data[96] == 97));
+    finish(p, out);
+    if (held) {
+        ir_shared_release(s);
+    }
+}
+
+static void test_in_place(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        lies_in_place(i / 2, i % 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_shared),
         cmocka_unit_test(test_left_alone),
+        cmocka_unit_test(test_in_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
