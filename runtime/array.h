@@ -45,5 +45,8 @@ ir_status rt_compute(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_a
 /* 64-byte aligned memory, with huge-page advice from 4 MiB up. */
 void *rt_alloc(size_t bytes);
 void rt_free(void *p, size_t bytes);
+/* Of new memory of `bytes` only the first `used` will be touched for now: the huge page in which they end is
+ * mapped by small pages, so that no more than that becomes resident. */
+void rt_trim_end(void *p, size_t bytes, size_t used);
 
 #endif

@@ -79,7 +79,9 @@ static void *fresh(rt_context *c, size_t bytes, size_t wanted)
     if (!p) {
         ir_fail(&c->error, IR_ENOMEM, "out of memory: %zu bytes wanted, %zu bytes of tensors live", wanted,
                 c->live_bytes);
+        return NULL;
     }
+    rt_trim_end(p, bytes, wanted);
     return p;
 }
 

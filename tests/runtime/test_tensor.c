@@ -1,6 +1,9 @@
 /* Tensors outside the tape: scopes, references, views, constants, assignment, accounting, and what is
  * refused. */
+#include <sys/mman.h>
+
 #include "eager.h"
+#include "runtime/eager.h"
 
 static const double one_to_six[6] = {1, 2, 3, 4, 5, 6};
 
@@ -333,6 +336,30 @@ static void quick_types_are_inferred_types(void **state)
     finish(&c);
 }
 
+/* A block is larger than its tensor, but not what is resident of it. */
+static void end_is_not_resident(void **state)
+{
+    enum { MIB = 1 << 20, PAGE = 4096 };
+    static unsigned char resident[10 * MIB / PAGE];
+    rt_context c;
+    ir_type type = ir_type_make(IR_DT_u8, 1, (int64_t[]){9 * MIB});
+    int count = 0;
+
+    (void)state;
+    if (RT_ASAN) { /* all memory is malloc's */
+        skip();
+    }
+    assert_int_equal(rt_context_init(&c, NULL, NULL), IR_OK);
+    tdm_tensor *t = rt_tensor_new(&c, &type);
+    memset(t->a.data, 1, 9 * MIB);
+    assert_int_equal(mincore(t->a.data, 10 * MIB, resident), 0);
+    for (int i = 0; i < 10 * MIB / PAGE; i++) {
+        count += resident[i] & 1;
+    }
+    assert_int_equal(count, 9 * MIB / PAGE);
+    finish(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +374,7 @@ int main(void)
         cmocka_unit_test(large_blocks_come_back),
         cmocka_unit_test(profile_adds_up_time_per_op),
         cmocka_unit_test(quick_types_are_inferred_types),
+        cmocka_unit_test(end_is_not_resident),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
