@@ -10,7 +10,7 @@
 #include "ir/ir.h"
 #include "runtime/image.h"
 
-#define CG_ABI 5
+#define CG_ABI 6
 
 typedef struct cg_options {
     int lanes;       /* f32 lanes: 16, 8, 4, 1; 0: widest of the target */

@@ -21,16 +21,16 @@
  *         tdm_graph *g = tdm_graph_open(ctx, "seed");               // static: the same words define a graph
  *         tdm_tensor *sx = tdm_input(ctx, "x", TDM_F32, tdm_shape(1)), *sy = model(sx, w), *dw;
  *         tdm_gradients(&sy, NULL, 1, &w, 1, &dw, 0);
- *         tdm_output(ctx, "y", sy);
- *         tdm_output(ctx, "dw", dw);
+ *         tdm_output(ctx, "y", sy), tdm_output(ctx, "dw", dw);
  *         tdm_graph_close(ctx);
  *         tdm_program *p = tdm_compile(g, NULL);
  *         tdm_exec *e = tdm_exec_new(p);
  *         tdm_exec_bind(e, "x", x);
  *         tdm_exec_run(e);
- *         printf("static  y = %g  dy/dw = %g\n", tdm_item(tdm_exec_output(e, "y")),
- * tdm_item(tdm_exec_output(e, "dw"))); if (!tdm_ok(ctx)) printf("%s\n", tdm_error(ctx)); tdm_exec_free(e),
- * tdm_program_free(p), tdm_graph_free(g), tdm_context_free(ctx);
+ *         printf("static  y = %g", tdm_item(tdm_exec_output(e, "y")));
+ *         printf("  dy/dw = %g\n", tdm_item(tdm_exec_output(e, "dw")));
+ *         puts(tdm_error(ctx)); // "" if all went well
+ *         tdm_exec_free(e), tdm_program_free(p), tdm_graph_free(g), tdm_context_free(ctx);
  *     }
  *
  * One handle type, tdm_tensor, serves both engines: while a graph is open on the context every op appends a
