@@ -63,8 +63,4 @@ bool cg_row_make_sums(cg_row *s);                /* false: k->failed */
 void cg_row_take_up(cg_row *s, LLVMValueRef at); /* the vector at `at`, under k->mask */
 void cg_row_emit_block(cg_row *s);               /* all rows of a block */
 
-/* terms of a product's operands over a space of result dims, then k dims (ir_kernel_space of a tree product)
- */
-void cg_dot_maps(const cg_kernel *k, const ir_node *dot, ir_map *lhs, ir_map *rhs);
-
 #endif

@@ -14,45 +14,6 @@
 
 #define KEEP_FLOPS 12.0f /* dearer values are kept in scratch rather than computed again */
 
-void cg_dot_maps(const cg_kernel *k, const ir_node *dot, ir_map *lhs, ir_map *rhs)
-{
-    const ir_attrs *a = dot->attrs;
-    const ir_type *x = &k->g->nodes[dot->x[0]].type, *z = &k->g->nodes[dot->x[1]].type;
-    int64_t xs[IR_MAX_RANK], zs[IR_MAX_RANK];
-    ir_dot d;
-    int at = 0, m = x->rank - a->n - a->nk, n = z->rank - a->n - a->nk;
-
-    ir_type_strides(x, xs);
-    ir_type_strides(z, zs);
-    *lhs = *rhs = k->space;
-    memset(lhs->stride, 0, sizeof lhs->stride);
-    memset(rhs->stride, 0, sizeof rhs->stride);
-#define PUT(l, r) (lhs->stride[at] = (l), rhs->stride[at] = (r), at++)
-    if (a->n + m + n + a->nk <= IR_MAX_RANK) {
-        for (int i = 0; i < a->n; i++)
-            PUT(xs[a->dot.lhs_batch[i]], zs[a->dot.rhs_batch[i]]);
-        for (int i = 0; i < x->rank; i++)
-            if (!memchr(a->dot.lhs_batch, i, a->n) && !memchr(a->dot.lhs_k, i, a->nk))
-                PUT(xs[i], 0);
-        for (int i = 0; i < z->rank; i++)
-            if (!memchr(a->dot.rhs_batch, i, a->n) && !memchr(a->dot.rhs_k, i, a->nk))
-                PUT(0, zs[i]);
-        for (int i = 0; i < a->nk; i++)
-            PUT(xs[a->dot.lhs_k[i]], zs[a->dot.rhs_k[i]]);
-        return;
-    }
-    ir_dot_describe(a, x, xs, z, zs, &d); /* the lists that ir_kernel_space used, too */
-    for (int i = 0; i < d.nb; i++)
-        PUT(d.bl[i], d.br[i]);
-    for (int i = 0; i < d.nm; i++)
-        PUT(d.ml[i], 0);
-    for (int i = 0; i < d.nn; i++)
-        PUT(0, d.nr[i]);
-    for (int i = 0; i < d.nk && at < IR_MAX_RANK; i++)
-        PUT(d.kl[i], d.kr[i]);
-#undef PUT
-}
-
 /* ---- reduces and outs ---- */
 
 /* A reduce over the rows of a block, which is an out too. */
@@ -83,7 +44,8 @@ static bool add_reduce(row_plan *p, ir_ref r)
     e->contract = true; /* at least four vectors of partials take turns */
     if (n->op == IR_dot_general) {
         ir_map lhs, rhs;
-        cg_dot_maps(k, n, &lhs, &rhs);
+        int inner;
+        ir_kernel_tree_space(k->g, n, &inner, &lhs, &rhs);
         e->x[0] = cg_term_of(k, n->x[0], &lhs);
         e->x[1] = cg_term_of(k, n->x[1], &rhs);
     } else {
@@ -103,16 +65,18 @@ static bool find_reduces(row_plan *p)
     if (!p->reduces || !p->outs || !p->sums)
         return cg_fail(k, IR_ENOMEM, "out of memory") == IR_OK;
     for (int i = 0; i < k->k->node_count; i++) {
-        const ir_node *n = &k->g->nodes[k->k->nodes[i]];
-        ir_class cls = ir_ops[n->op].cls;
-        bool sum = cls == IR_REDUCE && ir_reduces_rows(n, &k->g->nodes[n->x[0]].type);
-        if (sum ? !add_sum(p, k->k->nodes[i])
-                : (cls == IR_REDUCE || cls == IR_CONTRACT) && !add_reduce(p, k->k->nodes[i]))
+        ir_ref r = k->k->nodes[i];
+        ir_class cls = ir_ops[k->g->nodes[r].op].cls;
+        bool ok = true;
+        if (ir_reduces_rows(k->g, r))
+            ok = add_sum(p, r);
+        else if (cls == IR_REDUCE || cls == IR_CONTRACT)
+            ok = add_reduce(p, r);
+        if (!ok)
             return false;
     }
     for (int i = 0; i < k->k->out_count; i++) {
-        const ir_node *n = &k->g->nodes[k->k->outs[i]];
-        if (ir_ops[n->op].cls == IR_REDUCE && ir_reduces_rows(n, &k->g->nodes[n->x[0]].type))
+        if (ir_reduces_rows(k->g, k->k->outs[i]))
             continue;
         row_out *o = &p->outs[p->out_count++];
         o->node = k->k->outs[i];

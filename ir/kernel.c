@@ -1,5 +1,4 @@
-/* ir/kernel.c: what one kernel evaluates, and where: its iteration space and the walk over its (node, map)
- * pairs.
+/* ir/kernel.c: what one kernel evaluates, and where: the walk over its (node, map) pairs.
  *
  * The walk starts at the outs and goes to operands as ir/kernel.h says: pointwise at the same map, views at
  * the composed map, reduces and products at their own space.  Whatever is not listed in the kernel is loaded.
@@ -27,162 +26,6 @@ const char *ir_buffer_kind_name(ir_buffer_kind k)
 bool ir_is_immediate(const ir_node *n)
 {
     return n->op == IR_constant && (n->attrs->splat || ir_type_elements(&n->type) == 1);
-}
-
-/* ---- iteration spaces -------------------------------------------------------------------------------- */
-
-bool ir_has_axis(const int8_t *axes, int n, int axis)
-{
-    return memchr(axes, axis, (size_t)n) != NULL;
-}
-
-static ir_map box(int rank, const int64_t *extent)
-{
-    ir_type t = {.rank = (uint8_t)rank};
-
-    memcpy(t.dims, extent, (size_t)rank * sizeof *extent);
-    return ir_map_identity(&t);
-}
-
-/* Space of a tree product and the maps of its operands in it: result dims, then k dims; rank -1 if it has too
- * many. */
-static ir_map tree_space(const ir_graph *g, const ir_node *dot, int *inner, ir_map *lhs, ir_map *rhs)
-{
-    const ir_attrs *a = dot->attrs;
-    const ir_type *x = &g->nodes[dot->x[0]].type, *z = &g->nodes[dot->x[1]].type;
-    int64_t xs[IR_MAX_RANK], zs[IR_MAX_RANK], e[3 * IR_MAX_RANK], l[3 * IR_MAX_RANK], r[3 * IR_MAX_RANK];
-    int rank = 0;
-    ir_map space = {.rank = -1};
-
-    ir_type_strides(x, xs);
-    ir_type_strides(z, zs);
-#define DIM(extent_, l_, r_) (e[rank] = (extent_), l[rank] = (l_), r[rank] = (r_), rank++)
-    if (dot->type.rank + a->nk <= IR_MAX_RANK) {
-        for (int i = 0; i < a->n; i++) {
-            DIM(x->dims[a->dot.lhs_batch[i]], xs[a->dot.lhs_batch[i]], zs[a->dot.rhs_batch[i]]);
-        }
-        for (int i = 0; i < x->rank; i++) {
-            if (!ir_has_axis(a->dot.lhs_batch, a->n, i) && !ir_has_axis(a->dot.lhs_k, a->nk, i)) {
-                DIM(x->dims[i], xs[i], 0);
-            }
-        }
-        for (int i = 0; i < z->rank; i++) {
-            if (!ir_has_axis(a->dot.rhs_batch, a->n, i) && !ir_has_axis(a->dot.rhs_k, a->nk, i)) {
-                DIM(z->dims[i], 0, zs[i]);
-            }
-        }
-        for (int i = 0; i < a->nk; i++) {
-            DIM(x->dims[a->dot.lhs_k[i]], xs[a->dot.lhs_k[i]], zs[a->dot.rhs_k[i]]);
-        }
-        *inner = a->nk;
-    } else { /* more dims than a map holds: the collapsed lists */
-        ir_dot d;
-
-        ir_dot_describe(a, x, xs, z, zs, &d);
-        for (int i = 0; i < d.nb; i++) {
-            DIM(d.be[i], d.bl[i], d.br[i]);
-        }
-        for (int i = 0; i < d.nm; i++) {
-            DIM(d.me[i], d.ml[i], 0);
-        }
-        for (int i = 0; i < d.nn; i++) {
-            DIM(d.ne[i], 0, d.nr[i]);
-        }
-        for (int i = 0; i < d.nk && rank < 3 * IR_MAX_RANK; i++) {
-            DIM(d.ke[i], d.kl[i], d.kr[i]);
-        }
-        *inner = d.nk;
-    }
-#undef DIM
-    if (rank > IR_MAX_RANK) {
-        return space;
-    }
-    space = *lhs = *rhs = box(rank, e);
-    for (int i = 0; i < rank; i++) {
-        lhs->stride[i] = e[i] == 1 ? 0 : l[i];
-        rhs->stride[i] = e[i] == 1 ? 0 : r[i];
-    }
-    return space;
-}
-
-bool ir_reduces_rows(const ir_node *n, const ir_type *x)
-{
-    return ir_ops[n->op].cls == IR_REDUCE && n->attrs->n > 0 &&
-           n->attrs->axes[n->attrs->n - 1] != x->rank - 1;
-}
-
-static bool reduces_rows(const ir_graph *g, ir_ref r)
-{
-    const ir_node *n = &g->nodes[r];
-
-    return ir_ops[n->op].cls == IR_REDUCE && ir_reduces_rows(n, &g->nodes[n->x[0]].type);
-}
-
-/* The node whose operand has the dims of the iteration space: a reduce over rows needs its blocks apart. */
-static const ir_node *space_of(const ir_graph *g, const ir_kernel *k)
-{
-    for (int i = 0; k->kind == IR_K_ROW && i < k->node_count; i++) {
-        if (reduces_rows(g, k->nodes[i])) {
-            return &g->nodes[k->nodes[i]];
-        }
-    }
-    return &g->nodes[k->root];
-}
-
-ir_map ir_kernel_space(const ir_graph *g, const ir_kernel *k, int *inner, int *run)
-{
-    const ir_node *root = &g->nodes[k->root];
-    ir_map lhs, rhs;
-
-    *inner = *run = 0;
-    if (root->op == IR_pad) {
-        return ir_map_identity(&g->nodes[root->x[0]].type);
-    }
-    if (k->kind == IR_K_ROW && root->op == IR_dot_general) {
-        return tree_space(g, root, inner, &lhs, &rhs);
-    }
-    if (k->kind == IR_K_ROW || k->kind == IR_K_OUTER) {
-        const ir_node *n = space_of(g, k);
-        const ir_type *x = &g->nodes[n->x[0]].type;
-
-        if (k->kind == IR_K_ROW && n == root) {
-            *inner = root->attrs->n;
-        } else if (n->attrs->n > 0) {
-            *run = n->attrs->n;
-            *inner = x->rank - 1 - n->attrs->axes[n->attrs->n - 1];
-        }
-        return ir_map_identity(x);
-    }
-    return ir_map_identity(&root->type);
-}
-
-/* Row-major over the dims of the space but [first, first + count), along which it does not move. */
-static ir_map map_without(const ir_map *space, int first, int count)
-{
-    ir_map m = *space;
-    int64_t s = 1;
-
-    for (int j = m.rank - 1; j >= 0; j--) {
-        bool reduced = j >= first && j < first + count;
-
-        m.stride[j] = reduced || m.extent[j] == 1 ? 0 : s;
-        s *= reduced ? 1 : m.extent[j];
-    }
-    return m;
-}
-
-ir_map ir_kernel_row_map(const ir_kernel *k, const ir_map *space, int inner, int run)
-{
-    switch (k->kind) {
-    case IR_K_ROW: return map_without(space, space->rank - inner, inner);
-    case IR_K_OUTER: return ir_kernel_block_map(space, inner, run);
-    default: return map_without(space, 0, 0);
-    }
-}
-
-ir_map ir_kernel_block_map(const ir_map *space, int inner, int run)
-{
-    return map_without(space, space->rank - inner - run, run);
 }
 
 /* ---- the walk ---------------------------------------------------------------------------------------- */
@@ -328,7 +171,7 @@ static bool ask(walk *w, ir_ref r, bool load, const ir_map *m)
 /* What the kernel reduces over its rows is stored, and read by nobody here: other rows are still to come. */
 static bool push(walk *w, ir_ref r, bool load, const ir_map *m)
 {
-    bool row = w->k->kind == IR_K_ROW && reduces_rows(w->g, r);
+    bool row = w->k->kind == IR_K_ROW && ir_reduces_rows(w->g, r);
 
     return row && ir_refs_hold(w->k->nodes, w->k->node_count, r) ? fail_at(w, r) : ask(w, r, load, m);
 }
@@ -365,11 +208,11 @@ static bool reduce_alike(const ir_graph *g, const ir_node *a, const ir_node *b)
 static bool push_reduce(walk *w, ir_ref r, const ir_node *n, const ir_map *m)
 {
     const ir_node *root = &w->g->nodes[w->k->root];
-    bool rows = w->k->kind == IR_K_ROW && reduces_rows(w->g, r);
+    bool rows = w->k->kind == IR_K_ROW && ir_reduces_rows(w->g, r);
 
     if ((w->k->kind != IR_K_ROW && w->k->kind != IR_K_OUTER) || w->producing || root->op == IR_dot_general ||
         !ir_map_eq(m, rows ? &w->block : &w->row) ||
-        !reduce_alike(w->g, n, rows ? space_of(w->g, w->k) : root)) {
+        !reduce_alike(w->g, n, rows ? ir_kernel_space_node(w->g, w->k) : root)) {
         return fail_at(w, r);
     }
     return push(w, n->x[0], false, &w->space);
@@ -383,7 +226,7 @@ static bool push_dot(walk *w, ir_ref r, const ir_node *n, const ir_map *m)
     if (w->k->kind == IR_K_ROW) {
         ir_map lhs, rhs;
 
-        tree_space(w->g, n, &w->inner, &lhs, &rhs);
+        ir_kernel_tree_space(w->g, n, &w->inner, &lhs, &rhs);
         return push(w, n->x[1], false, &rhs) && push(w, n->x[0], false, &lhs);
     }
     return w->k->kind == IR_K_CONTRACT ? push_whole(w, ir_dot_source(w->g, w->k, 1)) && push_whole(w, n->x[0])
@@ -521,7 +364,7 @@ static bool out_map(const walk *w, ir_ref out, ir_map *m)
         *m = w->row;
         return count == rows;
     }
-    if (w->k->kind == IR_K_ROW && reduces_rows(w->g, out)) {
+    if (w->k->kind == IR_K_ROW && ir_reduces_rows(w->g, out)) {
         *m = w->block;
         return true;
     }
@@ -532,7 +375,7 @@ static bool out_map(const walk *w, ir_ref out, ir_map *m)
 /* Where a ROW reduces over rows: whole blocks of them, of the runs that the root reduces. */
 static bool blocks_fit(const walk *w)
 {
-    const ir_node *root = &w->g->nodes[w->k->root], *n = space_of(w->g, w->k);
+    const ir_node *root = &w->g->nodes[w->k->root], *n = ir_kernel_space_node(w->g, w->k);
     int64_t inner = 1, run = 1, rows;
 
     if (n == root) {

@@ -49,8 +49,12 @@ ir_map ir_kernel_space(const ir_graph *g, const ir_kernel *k, int *inner, int *r
 /* Of a ROW kernel with reduces over rows the dims are their operand's: A dims, 1 R dim, then the inner dims;
  * *run = 1.  Their results lie at ir_kernel_block_map: row-major over A and the inner dims. */
 ir_map ir_kernel_block_map(const ir_map *space, int inner, int run);
-/* n, whose operand has type x, is a reduce that does not end at the last axis. */
-bool ir_reduces_rows(const ir_node *n, const ir_type *x);
+/* The node whose operand has the dims of a ROW's or OUTER's space: the root, or a reduce over rows. */
+const ir_node *ir_kernel_space_node(const ir_graph *g, const ir_kernel *k);
+bool ir_reduces_rows(const ir_graph *g, ir_ref r); /* r is a reduce whose axes do not end at the last one */
+/* Space of a tree product and the maps of its operands in it: result dims, then *inner k dims; rank -1 if it
+ * has too many. */
+ir_map ir_kernel_tree_space(const ir_graph *g, const ir_node *dot, int *inner, ir_map *lhs, ir_map *rhs);
 /* Where the row-shaped values of a ROW or OUTER kernel lie: row-major over the dims that are not reduced,
  * stride 0 along the others.  For other kinds the identity. */
 ir_map ir_kernel_row_map(const ir_kernel *k, const ir_map *space, int inner, int run);

@@ -43,7 +43,7 @@ static void find_rows(const ir_graph *g, int64_t *run)
     for (ir_ref r = g->count; r-- > 0;) { /* users come before what they use */
         const ir_node *n = &g->nodes[r];
 
-        if (ir_ops[n->op].cls == IR_REDUCE && !ir_reduces_rows(n, &g->nodes[n->x[0]].type)) {
+        if (ir_ops[n->op].cls == IR_REDUCE && !ir_reduces_rows(g, r)) {
             run[n->x[0]] = run_of(g, n);
         }
         for (int i = 0; run[r] && i < n->n; i++) {
@@ -84,13 +84,14 @@ static bool meets_rows(const search *s, ir_ref r, int64_t columns)
     return false;
 }
 
-/* Blocks of rows that the sum n is to be taken in; 0: it stays. */
-static int64_t blocks_of(const pass_context *pc, const ir_graph *g, const ir_node *n)
+/* Blocks of rows that the sum r is to be taken in; 0: it stays. */
+static int64_t blocks_of(const pass_context *pc, const ir_graph *g, ir_ref r)
 {
+    const ir_node *n = &g->nodes[r];
     const ir_type *x = &g->nodes[n->x[0]].type;
     int64_t rows = 1;
 
-    if (n->op != IR_reduce_sum || !ir_reduces_rows(n, x) || n->attrs->axes[0] != 0 ||
+    if (n->op != IR_reduce_sum || !ir_reduces_rows(g, r) || n->attrs->axes[0] != 0 ||
         n->attrs->axes[n->attrs->n - 1] != n->attrs->n - 1 || !ir_type_is_static(x)) {
         return 0;
     }
@@ -131,7 +132,7 @@ ir_status pass_block(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref
     }
     for (ir_ref r = 0; r < in->count && out->error.status == IR_OK; r++) {
         const ir_node *n = &in->nodes[r];
-        int64_t blocks = blocks_of(pc, in, n);
+        int64_t blocks = blocks_of(pc, in, r);
 
         if (blocks && map[n->x[0]] != IR_NONE && meets_rows(&s, n->x[0], ir_type_elements(&n->type))) {
             map[r] = in_blocks(n, map[n->x[0]], blocks, out);

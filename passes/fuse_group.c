@@ -363,7 +363,7 @@ static bool group_of_node(fuse *f, ir_ref r, fuse_group *m)
                     r);
             return false;
         }
-        m->kind = ir_reduces_rows(n, &f->g->nodes[n->x[0]].type) ? IR_K_OUTER : IR_K_ROW;
+        m->kind = ir_reduces_rows(f->g, r) ? IR_K_OUTER : IR_K_ROW;
         break;
     default: m->kind = IR_K_LOOP; m->anchor = IR_NONE;
     }

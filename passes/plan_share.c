@@ -14,15 +14,7 @@
 
 /* ---- may out v of the kernel last walked overwrite what it reads? -------------------------------------- */
 
-/* A reduce of a ROW kernel that goes over rows: it takes up each row's elements in the last pass, before that
- * stores there. */
-static bool reduces_rows(const plan *p, ir_ref r)
-{
-    const ir_node *n = &p->g->nodes[r];
-
-    return ir_ops[n->op].cls == IR_REDUCE && ir_reduces_rows(n, &p->g->nodes[n->x[0]].type);
-}
-
+/* But for reduces over rows: they take up each row's elements in the last pass, before that stores there. */
 static bool depends_on_all_reduces(const plan *p, ir_ref v)
 {
     const ir_graph *g = p->g;
@@ -41,7 +33,7 @@ static bool depends_on_all_reduces(const plan *p, ir_ref v)
                 needed[at] |= k->nodes[at] == n->x[j];
             }
         }
-        all &= needed[i] || ir_ops[n->op].cls != IR_REDUCE || reduces_rows(p, k->nodes[i]);
+        all &= needed[i] || ir_ops[n->op].cls != IR_REDUCE || ir_reduces_rows(g, k->nodes[i]);
     }
     ir_mem_free(needed);
     return all;
@@ -103,7 +95,7 @@ static int forbidden(const plan *p, ir_ref v)
     case IR_K_CONTRACT: return PLAN_NOT_FULL;
     case IR_K_OUTER: return PLAN_NOT_ROW;
     case IR_K_ROW: /* several passes over a row: only what is certainly stored in the last one */
-        if (reduces_rows(p, v)) { /* stored between rows */
+        if (ir_reduces_rows(p->g, v)) { /* stored between rows */
             return -1;
         }
         if (elements(p, v) == full) {

@@ -243,14 +243,6 @@ static void check_wholes(memory *m, const ir_kernel *k)
     }
 }
 
-/* Is r, of a ROW kernel, a reduce over the rows of a block? */
-static bool is_of_blocks(const ir_graph *g, ir_ref r)
-{
-    const ir_node *n = &g->nodes[r];
-
-    return ir_ops[n->op].cls == IR_REDUCE && ir_reduces_rows(n, &g->nodes[n->x[0]].type);
-}
-
 /* Does every reduce of the kernel feed v? Then v can only be stored in the last pass over a row. */
 static bool needs_all_reduces(const ir_graph *g, const ir_kernel *k, ir_ref v)
 {
@@ -265,7 +257,7 @@ static bool needs_all_reduces(const ir_graph *g, const ir_kernel *k, ir_ref v)
     }
     for (int i = 0; i < k->node_count; i++) {
         all &= ir_ops[g->nodes[k->nodes[i]].op].cls != IR_REDUCE || below[k->nodes[i]] ||
-               is_of_blocks(g, k->nodes[i]);
+               ir_reduces_rows(g, k->nodes[i]);
     }
     free(below);
     return all;
@@ -287,7 +279,7 @@ static void store_blocks(memory *m, const ir_kernel *k, const ir_map *space, int
             here &= index[j] == last[j];
         }
         for (int i = 0; here && i < k->out_count; i++) {
-            if (is_of_blocks(m->g, k->outs[i])) {
+            if (ir_reduces_rows(m->g, k->outs[i])) {
                 store_element(m, k->outs[i], at_index(&block, index));
             }
         }
@@ -356,7 +348,7 @@ static void run_row(memory *m, const ir_kernel *k, const pair_list *loads, const
             for (int i = 0; i < k->out_count && pass == 0; i++) {
                 bool wide = ir_type_elements(&m->g->nodes[k->outs[i]].type) == full && full > 1;
 
-                if (!wide && !is_of_blocks(m->g, k->outs[i])) {
+                if (!wide && !ir_reduces_rows(m->g, k->outs[i])) {
                     store_element(m, k->outs[i], at_index(row, index));
                 }
             }
