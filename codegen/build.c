@@ -90,13 +90,21 @@ static LLVMValueRef make_near(cg *c, LLVMValueRef v)
     return v;
 }
 
+/* One number in all lanes, but 0, which costs nothing to make. */
+static bool is_one_number(cg *c, LLVMValueRef v)
+{
+    LLVMTypeRef t = LLVMTypeOf(v);
+
+    return LLVMIsConstant(v) && !LLVMIsNull(v) && LLVMGetTypeKind(t) == LLVMVectorTypeKind &&
+           LLVMGetTypeKind(LLVMGetElementType(t)) != LLVMIntegerTypeKind &&
+           cg_splat(c, LLVMGetAggregateElement(v, 0)) == v;
+}
+
 LLVMValueRef cg_near_constant(cg *c, LLVMValueRef v)
 {
     cg_near *n = c->near;
-    LLVMTypeRef t = LLVMTypeOf(v);
 
-    if (!n || !LLVMIsConstant(v) || LLVMIsNull(v) || LLVMGetTypeKind(t) != LLVMVectorTypeKind ||
-        LLVMGetTypeKind(LLVMGetElementType(t)) == LLVMIntegerTypeKind)
+    if (!n || !is_one_number(c, v))
         return v;
     for (int i = 0; i < n->count; i++)
         if (n->constant[i] == v)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "ir/compose.h"
 #include "tests/codegen/lib_codegen.h"
 
 /* x is [b, m, k] or, turned, [b, k, m]; z is [b, k, n] or, turned, [b, n, k]. */
@@ -394,6 +395,27 @@ static void test_small_zeros(void **state)
     }
 }
 
+/* Consumers that number the columns: of few columns their numbers are constants, none like the others. */
+static void test_numbered_columns(void **state)
+{
+    static const int64_t ns[] = {8, 12, 16, 24, 40};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ns / sizeof ns[0]; i++) {
+        int64_t dims[] = {40, ns[i]};
+        ir_graph *g = graph();
+        ir_sink *s = &g->sink;
+        ir_val x = test_input(g, "x", TEST_TYPE(IR_DT_f32, 40, 600));
+        ir_val w = test_input(g, "w", TEST_TYPE(IR_DT_f32, 600, ns[i]));
+        ir_val y = ir_c_matmul(s, x, w);
+        ir_val at = ir_e_broadcast(s, ir_e_iota(s, i % 2 ? IR_DT_i32 : IR_DT_f32, ns[i]), 2, dims);
+        at = ir_e_convert(s, at, IR_DT_f32);
+        test_output(g, ir_e_mul(s, ir_e_add(s, y, at), ir_e_sub(s, ir_e_like(s, y, 0.3), at)));
+        test_one_kernel(g, IR_K_CONTRACT, y);
+        test_check(g, false);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_axes),
         cmocka_unit_test(test_update),
         cmocka_unit_test(test_widened_update),
+        cmocka_unit_test(test_numbered_columns),
         cmocka_unit_test(test_small),
         cmocka_unit_test(test_small_consumers),
         cmocka_unit_test(test_small_zeros),
