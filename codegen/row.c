@@ -445,10 +445,11 @@ static void emit_rows(cg_row *s)
     cg_kernel *k = s->p.k;
     bool one = s->p.rows == 1;
     int outer = s->p.outer - k->run;
+    int64_t block = k->run ? s->p.extent[outer] : 1;
     double ns = 10 + (double)s->p.n * s->p.flops * 0.03 * 16 / cg_register_lanes(k->c);
 
-    k->units = k->run ? s->p.rows / s->p.extent[outer] : s->p.rows;
-    k->grain = one ? 0 : cg_grain(k->units, ns * (double)(s->p.rows / k->units));
+    k->units = s->p.rows / block;
+    k->grain = one ? 0 : cg_grain(k->units, ns * (double)block);
     for (int d = 0; d < CG_DIMS; d++)
         k->level[d] = d < outer ? 0 : d < s->p.outer || d == CG_STAGE ? k->run : k->run + 1;
     for (int d = 0; d < k->space.rank; d++)

@@ -124,13 +124,15 @@ ir_status pass_block(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref
     search s = {in, calloc(nodes, sizeof *s.run), calloc(nodes, sizeof *s.stack),
                 calloc(nodes, sizeof *s.seen)};
 
+    bool ready = s.run && s.stack && s.seen;
+
     pass_copy_header(in, out);
-    if (s.run && s.stack && s.seen) {
+    if (ready) {
         find_rows(in, s.run);
     } else {
         ir_fail(&out->error, IR_ENOMEM, "out of memory");
     }
-    for (ir_ref r = 0; r < in->count && out->error.status == IR_OK; r++) {
+    for (ir_ref r = 0; ready && r < in->count && out->error.status == IR_OK; r++) {
         const ir_node *n = &in->nodes[r];
         int64_t blocks = blocks_of(pc, in, r);
 

@@ -311,6 +311,8 @@ static void test_blocks_of_rows(void **state)
         test_output(g, over_rows(g, IR_reduce_sum, ir_e_mul(&g->sink, y, z), a, r));
         test_output(g, over_rows(g, IR_reduce_sum, z, a, r));
         test_output(g, over_rows(g, IR_reduce_max, x, a, r));
+        test_output(g, over_rows(g, IR_reduce_any, ir_e_gt(&g->sink, x, z), a, r));
+        test_output(g, over_rows(g, IR_reduce_sum, ir_e_convert(&g->sink, z, IR_DT_i32), a, r));
         test_one_kernel(g, IR_K_ROW, reduce_of(g, m));
         test_check(g, i & 2);
     }
