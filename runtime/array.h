@@ -42,7 +42,7 @@ const char *rt_level_name(const rt_level *l);
 ir_status rt_compute(const rt_engine *e, ir_op op, const ir_attrs *a, const rt_array *const *x, int n,
                      const rt_array *y);
 
-/* 64-byte aligned memory, with huge-page advice from 4 MiB up. */
+/* 64-byte aligned memory, with huge-page advice from 2 MiB up. */
 void *rt_alloc(size_t bytes);
 void rt_free(void *p, size_t bytes);
 /* Of new memory of `bytes` only the first `used` will be touched for now: the huge page in which they end is

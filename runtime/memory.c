@@ -1,7 +1,7 @@
 /* runtime/memory.c: aligned memory for tensors, constants and arenas.
  *
- *   < 4 MiB    64-byte aligned, from malloc
- *   >= 4 MiB   2 MiB aligned, mapped, with advice to back it by huge pages: a fresh 64 MiB result then
+ *   < 2 MiB    64-byte aligned, from malloc
+ *   >= 2 MiB   2 MiB aligned, mapped, with advice to back it by huge pages: a fresh 64 MiB result then
  *              costs 32 page faults instead of 16,384
  *
  * A tensor of 9 MiB has a block of 10 (cache.c), of which a fifth huge page would make all resident:
@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define LARGE ((size_t)4 << 20)
 #define HUGE_PAGE ((size_t)2 << 20)
+#define LARGE HUGE_PAGE
 
 static size_t round_up(size_t n, size_t to)
 {
