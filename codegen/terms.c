@@ -138,26 +138,12 @@ static void canonical(ir_map *m)
             m->stride[j] = 0;
 }
 
-static bool has_buffer(const ir_graph *g, ir_ref node)
-{
-    int lo = 0, hi = g->buffers.count;
-
-    while (lo < hi) {
-        int mid = (lo + hi) / 2;
-        if (g->buffers.items[mid].node < node)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < g->buffers.count && g->buffers.items[lo].node == node;
-}
-
 /* Follows views that are part of the kernel (or live nowhere) to the node whose elements are read. */
 static bool look_through(cg_kernel *k, ir_ref *node, ir_map *m)
 {
     for (;;) {
         const ir_node *n = &k->g->nodes[*node];
-        if (ir_ops[n->op].cls != IR_VIEW || (!cg_kernel_has(k->k, *node) && has_buffer(k->g, *node)))
+        if (ir_ops[n->op].cls != IR_VIEW || (!cg_kernel_has(k->k, *node) && ir_buffer_of(k->g, *node)))
             break;
         ir_map through;
         if (!ir_map_through(k->g, n, m, &through)) {

@@ -2,6 +2,7 @@
  */
 #include "ir.h"
 #include "arena.h"
+#include "map.h"
 
 double ir_node_flops(const ir_graph *g, const ir_node *n)
 {
@@ -18,21 +19,13 @@ double ir_node_flops(const ir_graph *g, const ir_node *n)
     return each * count;
 }
 
-/* The first buffer of b's chain of aliases; the table ascends by node and aliases point back. */
-static int storage_of(const ir_buffer_table *t, int i)
+/* The first buffer of b's chain of aliases. */
+static int storage_of(const ir_graph *g, const ir_buffer *b)
 {
-    while (t->items[i].alias != IR_NONE) {
-        int lo = 0, hi = i;
-        while (lo < hi) {
-            int mid = (lo + hi) / 2;
-            if (t->items[mid].node < t->items[i].alias)
-                lo = mid + 1;
-            else
-                hi = mid;
-        }
-        i = lo;
+    while (b->alias != IR_NONE) {
+        b = ir_buffer_of(g, b->alias);
     }
-    return i;
+    return (int)(b - g->buffers.items);
 }
 
 size_t ir_live_peak(const ir_graph *g, int *kernel)
@@ -45,7 +38,7 @@ size_t ir_live_peak(const ir_graph *g, int *kernel)
 
     *kernel = -1;
     for (int i = 0; i < t->count && last && change; i++) {
-        int s = storage_of(t, i);
+        int s = storage_of(g, &t->items[i]);
         last[i] = t->items[i].last;
         last[s] = t->items[i].last > last[s] ? t->items[i].last : last[s];
     }

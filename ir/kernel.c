@@ -59,7 +59,7 @@ static bool fail_at(walk *w, ir_ref r)
     return false;
 }
 
-bool ir_refs_hold(const ir_ref *list, int count, ir_ref r)
+int ir_refs_find(const ir_ref *list, int count, ir_ref r)
 {
     int lo = 0, hi = count;
 
@@ -72,7 +72,12 @@ bool ir_refs_hold(const ir_ref *list, int count, ir_ref r)
             hi = mid;
         }
     }
-    return lo < count && list[lo] == r;
+    return lo < count && list[lo] == r ? lo : -1;
+}
+
+bool ir_refs_hold(const ir_ref *list, int count, ir_ref r)
+{
+    return ir_refs_find(list, count, r) >= 0;
 }
 
 static uint64_t hash_pair(ir_ref r, bool load, const ir_map *m)
@@ -376,7 +381,7 @@ static bool out_map(const walk *w, ir_ref out, ir_map *m)
 static bool blocks_fit(const walk *w)
 {
     const ir_node *root = &w->g->nodes[w->k->root], *n = ir_kernel_space_node(w->g, w->k);
-    int64_t inner = 1, run = 1, rows;
+    int64_t inner = 1, rows;
 
     if (n == root) {
         return true;
@@ -388,10 +393,7 @@ static bool blocks_fit(const walk *w)
     for (int j = w->space.rank - w->inner; j < w->space.rank; j++) {
         inner *= w->space.extent[j];
     }
-    for (int i = 0; i < root->attrs->n; i++) {
-        run *= w->g->nodes[root->x[0]].type.dims[root->attrs->axes[i]];
-    }
-    return inner == run && rows > 1 && rows <= IR_ROW_BLOCK &&
+    return inner == ir_reduced_run(w->g, w->k->root) && rows > 1 && rows <= IR_ROW_BLOCK &&
            map_elements(&w->space) == ir_type_elements(&w->g->nodes[root->x[0]].type);
 }
 
@@ -446,6 +448,22 @@ bool ir_kernel_check(const ir_graph *g, const ir_kernel *k, ir_map_visit *visit,
 bool ir_kernel_walk(const ir_graph *g, const ir_kernel *k, ir_map_visit *visit, void *user)
 {
     return ir_kernel_check(g, k, visit, user, NULL);
+}
+
+const ir_buffer *ir_buffer_of(const ir_graph *g, ir_ref r)
+{
+    int lo = 0, hi = g->buffers.count;
+
+    while (lo < hi) {
+        int mid = (lo + hi) / 2;
+
+        if (g->buffers.items[mid].node < r) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo < g->buffers.count && g->buffers.items[lo].node == r ? &g->buffers.items[lo] : NULL;
 }
 
 int ir_constant_count(const ir_graph *g)

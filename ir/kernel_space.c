@@ -83,6 +83,17 @@ bool ir_reduces_rows(const ir_graph *g, ir_ref r)
            n->attrs->axes[n->attrs->n - 1] != g->nodes[n->x[0]].type.rank - 1;
 }
 
+int64_t ir_reduced_run(const ir_graph *g, ir_ref r)
+{
+    const ir_node *n = &g->nodes[r];
+    int64_t run = 1;
+
+    for (int i = 0; i < n->attrs->n; i++) {
+        run *= g->nodes[n->x[0]].type.dims[n->attrs->axes[i]];
+    }
+    return run;
+}
+
 const ir_node *ir_kernel_space_node(const ir_graph *g, const ir_kernel *k)
 {
     for (int i = 0; k->kind == IR_K_ROW && i < k->node_count; i++) {

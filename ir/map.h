@@ -51,6 +51,8 @@ ir_map ir_kernel_space(const ir_graph *g, const ir_kernel *k, int *inner, int *r
 ir_map ir_kernel_block_map(const ir_map *space, int inner, int run);
 /* The node whose operand has the dims of a ROW's or OUTER's space: the root, or a reduce over rows. */
 const ir_node *ir_kernel_space_node(const ir_graph *g, const ir_kernel *k);
+/* How many elements of its operand one element of reduce r is made of. */
+int64_t ir_reduced_run(const ir_graph *g, ir_ref r);
 bool ir_reduces_rows(const ir_graph *g, ir_ref r); /* r is a reduce whose axes do not end at the last one */
 /* Space of a tree product and the maps of its operands in it: result dims, then *inner k dims; rank -1 if it
  * has too many. */
@@ -59,8 +61,10 @@ ir_map ir_kernel_tree_space(const ir_graph *g, const ir_node *dot, int *inner, i
  * stride 0 along the others.  For other kinds the identity. */
 ir_map ir_kernel_row_map(const ir_kernel *k, const ir_map *space, int inner, int run);
 
-bool ir_refs_hold(const ir_ref *list, int count, ir_ref r); /* an ascending list */
+int ir_refs_find(const ir_ref *list, int count, ir_ref r);  /* its place in an ascending list, or -1 */
+bool ir_refs_hold(const ir_ref *list, int count, ir_ref r); /* the same, yes or no */
 bool ir_has_axis(const int8_t *axes, int n, int axis);      /* a list of axes in any order */
+const ir_buffer *ir_buffer_of(const ir_graph *g, ir_ref r); /* of a planned graph, or NULL */
 int ir_constant_count(const ir_graph *g); /* of a planned graph: buffers of constants, by their numbers */
 
 /* ir/chain.c: chains of kernels. */

@@ -17,18 +17,6 @@
 
 #include <stdlib.h>
 
-/* Elements of a row that the last run of axes of n, a reduce, is. */
-static int64_t run_of(const ir_graph *g, const ir_node *n)
-{
-    const ir_type *x = &g->nodes[n->x[0]].type;
-    int64_t run = 1;
-
-    for (int i = 0; i < n->attrs->n; i++) {
-        run *= x->dims[n->attrs->axes[i]];
-    }
-    return run;
-}
-
 /* What is computed element by element: operands of as many elements are in the same places. */
 static bool keeps_places(const ir_graph *g, const ir_node *n, int i)
 {
@@ -44,7 +32,7 @@ static void find_rows(const ir_graph *g, int64_t *run)
         const ir_node *n = &g->nodes[r];
 
         if (ir_ops[n->op].cls == IR_REDUCE && !ir_reduces_rows(g, r)) {
-            run[n->x[0]] = run_of(g, n);
+            run[n->x[0]] = ir_reduced_run(g, r);
         }
         for (int i = 0; run[r] && i < n->n; i++) {
             if (keeps_places(g, n, i)) {
@@ -89,16 +77,12 @@ static int64_t blocks_of(const pass_context *pc, const ir_graph *g, ir_ref r)
 {
     const ir_node *n = &g->nodes[r];
     const ir_type *x = &g->nodes[n->x[0]].type;
-    int64_t rows = 1;
 
     if (n->op != IR_reduce_sum || !ir_reduces_rows(g, r) || n->attrs->axes[0] != 0 ||
         n->attrs->axes[n->attrs->n - 1] != n->attrs->n - 1 || !ir_type_is_static(x)) {
         return 0;
     }
-    for (int i = 0; i < n->attrs->n; i++) {
-        rows *= x->dims[i];
-    }
-    int64_t blocks = rows / IR_ROW_BLOCK;
+    int64_t rows = ir_reduced_run(g, r), blocks = rows / IR_ROW_BLOCK;
     bool whole = rows % IR_ROW_BLOCK == 0 && blocks > 1 && blocks <= IR_ROW_BLOCK;
 
     return whole && fuse_blocks_pay(pc, blocks, ir_type_elements(&n->type), ir_type_bytes(x)) ? blocks : 0;
@@ -123,7 +107,6 @@ ir_status pass_block(pass_context *pc, const ir_graph *in, ir_graph *out, ir_ref
     size_t nodes = (size_t)in->count + 1;
     search s = {in, calloc(nodes, sizeof *s.run), calloc(nodes, sizeof *s.stack),
                 calloc(nodes, sizeof *s.seen)};
-
     bool ready = s.run && s.stack && s.seen;
 
     pass_copy_header(in, out);

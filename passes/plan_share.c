@@ -29,8 +29,10 @@ static bool depends_on_all_reduces(const plan *p, ir_ref v)
 
         needed[i] |= k->nodes[i] == v;
         for (int j = 0; needed[i] && j < n->n; j++) {
-            for (int at = i - 1; at >= 0 && k->nodes[at] >= n->x[j]; at--) {
-                needed[at] |= k->nodes[at] == n->x[j];
+            int at = ir_refs_find(k->nodes, i, n->x[j]);
+
+            if (at >= 0) {
+                needed[at] = 1;
             }
         }
         all &= needed[i] || ir_ops[n->op].cls != IR_REDUCE || ir_reduces_rows(g, k->nodes[i]);
@@ -59,9 +61,9 @@ static bool is_one_pass(const plan *p, int64_t full)
         bool reduces = cls == IR_REDUCE || cls == IR_CONTRACT;
 
         for (int j = 0; j < n->n; j++) {
-            for (int at = i - 1; at >= 0 && k->nodes[at] >= n->x[j]; at--) {
-                waits[i] |= k->nodes[at] == n->x[j] && waits[at];
-            }
+            int at = ir_refs_find(k->nodes, i, n->x[j]);
+
+            waits[i] |= at >= 0 && waits[at];
         }
         one = !waits[i] || !(reduces || (elements(p, k->nodes[i]) == full &&
                                          ir_refs_hold(k->outs, k->out_count, k->nodes[i])));

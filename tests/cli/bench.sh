@@ -37,6 +37,9 @@ PY
 fi
 expect 0 bench "$MODELS/slices.tdm" --engine static --min-time 0.01
 has out '^.*slices.tdm +static '
+for model in "$TANDEM_SOURCE"/bench/models/*.tdm; do # those of docs/performance.md
+    expect 0 bench "$model" --engine static --threads 1 --min-time 0.01
+done
 
 expect 0 bench mlp_train_8 --engine static --kernels --min-time 0.01
 has out '^kernel +kind +times +us each +share +GFLOP/s +GB/s'

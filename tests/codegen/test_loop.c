@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "codegen/share.h"
 #include "tests/codegen/lib_codegen.h"
 
 static ir_graph *graph(void)
@@ -268,6 +269,48 @@ static void test_long_chain(void **state)
     ir_graph_free(g);
 }
 
+/* Whether output o of planned g, of whichever kernel, is written past the caches. */
+static bool streams(const ir_graph *g, int o)
+{
+    ir_ref r = g->outputs[o].value;
+
+    for (int i = 0; i < g->kernels.count; i++)
+        if (ir_refs_hold(g->kernels.items[i].outs, g->kernels.items[i].out_count, r))
+            return cg_streams(g, &g->kernels.items[i], r);
+    fail_msg("output %d is stored by no kernel", o);
+    return false;
+}
+
+/* Big results go past the caches, several of one kernel too, but not over what the kernel has just read. */
+static void test_what_goes_past_the_caches(void **state)
+{
+    (void)state;
+    ir_graph *g = graph();
+    ir_sink *s = &g->sink;
+    ir_type t = TEST_TYPE(IR_DT_f32, 2048, 1024);
+    ir_val x = test_input(g, "x", t), w = ir_val_of(ir_graph_variable(g, "w", &t));
+    ir_val step = ir_e_mul(s, x, ir_e_like(s, x, 0.1)), next = ir_e_sub(s, w, step);
+    test_output(g, step);
+    ir_graph_assign(g, ir_ref_of(w), ir_ref_of(next));
+    g = test_fuse_plan(g);
+    assert_int_equal(g->kernels.count, 1);
+    assert_true(streams(g, 0));
+    assert_false(cg_streams(g, &g->kernels.items[0], g->assigns[0].value));
+    ir_graph_free(g);
+
+    g = graph();
+    s = &g->sink;
+    ir_val a = test_input(g, "a", TEST_TYPE(IR_DT_f32, 1024, 64));
+    ir_val b = test_input(g, "b", TEST_TYPE(IR_DT_f32, 64, 1024));
+    ir_val y = ir_e_dot(s, a, b, &(ir_attrs){.nk = 1, .dot = {.lhs_k = {1}, .rhs_k = {0}}});
+    test_output(g, y);
+    test_output(g, ir_e_relu(s, y));
+    g = test_fuse_plan(g);
+    assert_int_equal(g->kernels.count, 1);
+    assert_true(streams(g, 0) && streams(g, 1));
+    ir_graph_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,7 +320,7 @@ int main(void)
         cmocka_unit_test(test_dtypes),     cmocka_unit_test(test_generators),
         cmocka_unit_test(test_constants),  cmocka_unit_test(test_big),
         cmocka_unit_test(test_tiles),      cmocka_unit_test(test_tiles_in_parts),
-        cmocka_unit_test(test_long_chain),
+        cmocka_unit_test(test_long_chain), cmocka_unit_test(test_what_goes_past_the_caches),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
